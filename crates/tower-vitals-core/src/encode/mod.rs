@@ -1,0 +1,13 @@
+//! How the families come out: one visitor, a writer for each text format, in chunks.
+
+mod encoder;
+pub(crate) mod number;
+mod protocol;
+mod text;
+mod visit;
+
+pub use self::{
+    encoder::Encoder,
+    protocol::{Escaping, Protocol},
+    visit::{CounterPoint, Exemplar, HistogramPoint, NativeBuckets, Number, Point, Visitor},
+};

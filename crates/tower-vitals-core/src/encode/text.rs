@@ -1,0 +1,156 @@
+//! The two text formats. They differ in how a family is introduced, in exemplars and in the last line.
+
+use super::{CounterPoint, Exemplar, HistogramPoint, Number, Point, Protocol, Visitor, number};
+use crate::{Descriptor, Kind, Labels, labels};
+
+/// Chunks are handed out once they reach this size.
+pub(super) const CHUNK: usize = 64 * 1024;
+
+/// Writes families as Prometheus text or OpenMetrics.
+#[derive(Debug)]
+pub(super) struct TextWriter {
+    open_metrics: bool,
+    /// The name under which the samples of the present family stand.
+    name: String,
+    out: String,
+}
+
+impl TextWriter {
+    pub(super) fn new(protocol: Protocol) -> Self {
+        Self {
+            open_metrics: protocol.is_open_metrics(),
+            name: String::new(),
+            out: String::with_capacity(1024),
+        }
+    }
+
+    /// Takes what was written so far.
+    pub(super) fn take(&mut self) -> String {
+        std::mem::take(&mut self.out)
+    }
+
+    /// Appends text that is of the right format already.
+    pub(super) fn append(&mut self, text: &str) {
+        self.out.push_str(text);
+    }
+
+    /// Writes the last line, where the format has one.
+    pub(super) fn end(&mut self) {
+        if self.open_metrics {
+            self.out.push_str("# EOF\n");
+        }
+    }
+
+    fn introduce(&mut self, word: &str, name: &str) {
+        for part in ["# ", word, " ", name, " "] {
+            self.out.push_str(part);
+        }
+    }
+
+    fn sample(&mut self, suffix: &str, labels: &str, value: Number) {
+        self.out.push_str(&self.name);
+        self.out.push_str(suffix);
+        if !labels.is_empty() {
+            for part in ["{", labels, "}"] {
+                self.out.push_str(part);
+            }
+        }
+        self.out.push(' ');
+        number::write(&mut self.out, value);
+    }
+
+    fn counter(&mut self, labels: &str, point: &CounterPoint<'_>) {
+        self.sample("", labels, point.value);
+        self.end_line(point.exemplar.as_ref());
+    }
+
+    fn histogram(&mut self, labels: &str, point: &HistogramPoint<'_>) {
+        let mut cumulated = 0;
+        let les = point.bounds.le().chain(std::iter::once("+Inf"));
+        for ((at, count), le) in point.counts.iter().enumerate().zip(les) {
+            cumulated += count;
+            self.out.push_str(&self.name);
+            self.out.push_str("_bucket{");
+            self.out.push_str(labels);
+            self.out.push_str(if labels.is_empty() { "le=\"" } else { ",le=\"" });
+            self.out.push_str(le);
+            self.out.push_str("\"} ");
+            number::write(&mut self.out, Number::Unsigned(cumulated));
+            self.end_line(point.exemplars.get(at).and_then(Option::as_ref));
+        }
+        self.sample("_sum", labels, point.sum);
+        self.end_line(None);
+        self.sample("_count", labels, Number::Unsigned(cumulated));
+        self.end_line(None);
+    }
+
+    /// Ends a sample's line, with its exemplar where the format has room for it.
+    fn end_line(&mut self, exemplar: Option<&Exemplar<'_>>) {
+        if let (true, Some(exemplar)) = (self.open_metrics, exemplar) {
+            self.exemplar(exemplar);
+        }
+        self.out.push('\n');
+    }
+
+    fn exemplar(&mut self, exemplar: &Exemplar<'_>) {
+        let mut rendered = String::new();
+        for (name, value) in exemplar.labels {
+            labels::render(&mut rendered, name, &labels::canonical(value));
+        }
+        for part in [" # {", &rendered, "} "] {
+            self.out.push_str(part);
+        }
+        number::float(&mut self.out, exemplar.value);
+        if let Some(time) = exemplar.time {
+            self.out.push(' ');
+            number::timestamp(&mut self.out, time);
+        }
+    }
+}
+
+impl Visitor for TextWriter {
+    fn family(&mut self, descriptor: &Descriptor) {
+        self.name = descriptor.sample_name();
+        // OpenMetrics introduces a counter without the `_total` of its samples.
+        let name = if self.open_metrics { descriptor.name() } else { &self.name }.to_owned();
+        self.introduce("HELP", &name);
+        escape_help(&mut self.out, descriptor.help(), self.open_metrics);
+        self.out.push('\n');
+        self.introduce("TYPE", &name);
+        self.out.push_str(descriptor.kind().as_str());
+        self.out.push('\n');
+        if let (true, Some(unit)) = (self.open_metrics, descriptor.unit()) {
+            self.introduce("UNIT", &name);
+            self.out.push_str(unit.as_str());
+            self.out.push('\n');
+        }
+        debug_assert!(matches!(descriptor.kind(), Kind::Counter | Kind::Gauge | Kind::Histogram));
+    }
+
+    fn point(&mut self, labels: &Labels<'_>, point: &Point<'_>) {
+        match point {
+            Point::Counter(counter) => self.counter(labels.rendered(), counter),
+            Point::Gauge(value) => {
+                self.sample("", labels.rendered(), *value);
+                self.end_line(None);
+            }
+            Point::Histogram(histogram) => self.histogram(labels.rendered(), histogram),
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.out.len() >= CHUNK
+    }
+}
+
+/// Appends help text on one line. Only OpenMetrics escapes quotes there.
+fn escape_help(out: &mut String, help: &str, quotes: bool) {
+    for char in help.chars() {
+        match char {
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '"' if quotes => out.push_str("\\\""),
+            other => out.push(other),
+        }
+    }
+}

@@ -1,0 +1,202 @@
+use std::sync::Arc;
+
+use super::{
+    Family, Handle,
+    family::{Inner, Values},
+};
+use crate::{
+    ClosedLabel, Descriptor, Histogram, Label, LabelValues, RegisterError, Unit, Vitals,
+    budget::Overflow,
+    descriptor::Parts,
+    instrument::{Bounds, HistogramConfig, Instrument},
+    name,
+    table::Table,
+};
+
+/// Declares a family: what [`Vitals::counter`] and its siblings return.
+///
+/// It ends with [`labels`](Self::labels), or with [`register`](Self::register) for an instrument without labels.
+#[derive(Debug)]
+#[must_use = "nothing is registered until `labels` or `register` is called"]
+pub struct FamilyBuilder<I: Instrument> {
+    vitals: Vitals,
+    name: String,
+    help: String,
+    unit: Option<Unit>,
+    category: &'static str,
+    config: Result<I::Config, String>,
+    /// Labels that were given a budget or a closed set, by name.
+    special: Vec<(String, LabelValues)>,
+    most: Option<usize>,
+    house: bool,
+}
+
+impl<I: Instrument> FamilyBuilder<I> {
+    pub(crate) fn new(vitals: &Vitals, name: &str, help: &str) -> Self {
+        Self {
+            vitals: vitals.clone(),
+            name: name.into(),
+            help: help.into(),
+            unit: None,
+            category: "app",
+            config: Ok(I::Config::default()),
+            special: Vec::new(),
+            most: None,
+            house: false,
+        }
+    }
+
+    /// The unit of the samples. It ends the family's name; whether you write it there or not, it comes out once. A name that ends in
+    /// a unit has that unit without being told.
+    ///
+    /// Histograms in seconds sum up whole nanoseconds.
+    pub fn unit(mut self, unit: Unit) -> Self {
+        self.unit = Some(unit);
+        self
+    }
+
+    /// The group under which catalogues list the family.
+    pub fn category(mut self, category: &'static str) -> Self {
+        self.category = category;
+        self
+    }
+
+    /// How many distinct values a label may take, in place of the [`Vitals`]' default. Further ones become `_other`.
+    pub fn budget(mut self, label: &str, most: usize) -> Self {
+        self.special.push((label.into(), LabelValues::Budget(most)));
+        self
+    }
+
+    /// Says that a label takes the values of an enum and no others. It needs no budget then.
+    pub fn closed<C: ClosedLabel>(mut self, label: &str) -> Self {
+        self.special.push((label.into(), LabelValues::Closed(C::VALUES)));
+        self
+    }
+
+    /// How many series the family may have, in place of the [`Vitals`]' default. Beyond that every label with a budget becomes
+    /// `_other`, so there can be as many more as the closed labels have combinations.
+    pub fn series_budget(mut self, most: usize) -> Self {
+        self.most = Some(most);
+        self
+    }
+
+    /// Registers the family.
+    ///
+    /// Registering a name again with the same help, type, unit and labels gives the same family; budgets are those of the first.
+    ///
+    /// # Errors
+    /// When Prometheus would refuse a name, when a budget names a label that is not there, or when the name is taken by a family of
+    /// another shape.
+    pub fn labels<const N: usize>(self, labels: [&str; N]) -> Result<Family<I, N>, RegisterError> {
+        let vitals = self.vitals.clone();
+        let house = self.house;
+        let inner = self.declare(&labels)?;
+        vitals.registry().register(inner, house).map(Family::new)
+    }
+
+    /// Registers an instrument without labels.
+    ///
+    /// # Errors
+    /// As [`labels`](Self::labels).
+    pub fn register(self) -> Result<Handle<I>, RegisterError> {
+        Ok(self.labels([])?.with([]).hold())
+    }
+
+    /// For the crates of this house: the name is one of those that are reserved for them.
+    #[doc(hidden)]
+    pub fn house(mut self) -> Self {
+        self.house = true;
+        self
+    }
+
+    /// Checks everything that can be checked without the registry.
+    fn declare(self, labels: &[&str]) -> Result<Inner<I>, RegisterError> {
+        let settings = self.vitals.settings();
+        let (name, unit) = name::family(&settings.namespace, &self.name, I::KIND, self.unit)?;
+        let help = self.help.replace('\0', "\u{FFFD}");
+        if help.trim().is_empty() {
+            return Err(RegisterError::value(&name, "help must say what is counted or measured"));
+        }
+        let mut config = self.config.map_err(|rule| RegisterError::value(&name, rule))?;
+        I::configure(&mut config, unit);
+        for (label, _) in &self.special {
+            if !labels.contains(&label.as_str()) {
+                let rule = format!(
+                    "budget or closed set for label `{}`, but the labels are {labels:?}",
+                    label.escape_debug()
+                );
+                return Err(RegisterError::value(&name, rule));
+            }
+        }
+        let mut declared: Vec<Label> = Vec::with_capacity(labels.len());
+        for label in labels {
+            name::label(label)?;
+            if declared.iter().any(|known| *known.name == **label) {
+                return Err(RegisterError::name("label name", label, "is declared twice"));
+            }
+            if settings.constant.has(label) {
+                return Err(RegisterError::name("label name", label, "is a constant label already"));
+            }
+            let special = self.special.iter().rev().find(|(known, _)| known == label);
+            let values = special.map_or(LabelValues::Budget(settings.label_budget), |(_, values)| values.clone());
+            declared.push(Label {
+                name: (*label).into(),
+                values,
+            });
+        }
+        let descriptor = Descriptor::new(Parts {
+            name: name.into(),
+            help: help.into(),
+            kind: I::KIND,
+            unit,
+            category: self.category,
+            labels: declared.into(),
+        });
+        let overflow = |label: &str| {
+            self.vitals.overflow().map(|family| Overflow {
+                family: family.clone(),
+                of: descriptor.sample_name().into(),
+                label: label.into(),
+            })
+        };
+        let values = descriptor
+            .labels()
+            .iter()
+            .map(|label| Values::new(label, overflow(label.name())))
+            .collect();
+        Ok(Inner {
+            config,
+            constant: Arc::clone(&settings.constant),
+            clock: settings.clock.clone(),
+            values,
+            most: self.most.unwrap_or(settings.series_budget),
+            overflow: overflow(OF_FAMILY),
+            hasher: settings.hasher.clone(),
+            table: Table::new(),
+            descriptor,
+        })
+    }
+}
+
+/// What stands in `vitals_label_overflow_total{label}` when the family's budget of series is used up.
+const OF_FAMILY: &str = "_series";
+
+impl FamilyBuilder<Histogram> {
+    /// The upper bounds of the buckets, rising, in the unit of the family; `+Inf` is always there. Without this they go from 5 ms
+    /// to 10 s.
+    pub fn buckets(mut self, bounds: impl AsRef<[f64]>) -> Self {
+        self.config = Bounds::new(bounds.as_ref()).map(|bounds| HistogramConfig { bounds, time: false });
+        self
+    }
+}
+
+/// What an error message says of a family.
+pub(super) fn shape<I: Instrument>(descriptor: &Descriptor, config: &I::Config) -> String {
+    let config = format!("{config:?}");
+    let config = if config == "()" {
+        String::new()
+    } else {
+        format!(" with {config}")
+    };
+    format!("{} {descriptor}{config}", I::NAME)
+}

@@ -1,0 +1,253 @@
+use std::{any::Any, borrow::Cow, fmt, hash::BuildHasher, sync::Arc};
+
+use foldhash::fast::RandomState;
+
+use super::{AnyFamily, Ref, Series};
+use crate::{
+    Clock, Descriptor, Label, LabelValues,
+    budget::{Budget, Overflow},
+    encode::Visitor,
+    instrument::Instrument,
+    labels::{ConstantLabels, Labels, OTHER, SeriesLabels, canonical},
+    table::{Entry, Table},
+};
+
+/// A named instrument with `N` labels; each set of label values is a series.
+///
+/// # Example
+/// ```
+/// let vitals = tower_vitals_core::Vitals::new();
+/// let jobs = vitals.counter("jobs_total", "Jobs run").labels(["queue", "outcome"])?;
+/// jobs.with(["mail", "ok"]).inc();
+/// let failed = jobs.with(["mail", "failed"]).hold(); // to keep, for instance in a struct
+/// failed.inc_by(2);
+/// assert_eq!(jobs.with(["mail", "failed"]).get(), 2);
+/// # Ok::<(), tower_vitals_core::RegisterError>(())
+/// ```
+///
+/// # Clone
+/// Clones are cheap and share the series.
+pub struct Family<I: Instrument, const N: usize> {
+    inner: Arc<Inner<I>>,
+}
+
+/// A family whatever its number of labels.
+pub(crate) struct Inner<I: Instrument> {
+    pub(super) descriptor: Descriptor,
+    pub(super) config: I::Config,
+    pub(super) constant: Arc<ConstantLabels>,
+    pub(super) clock: Clock,
+    pub(super) values: Box<[Values]>,
+    /// Most series that labels with budgets may make.
+    pub(super) most: usize,
+    pub(super) overflow: Option<Overflow>,
+    pub(super) hasher: RandomState,
+    pub(super) table: Table<Series<I>>,
+}
+
+/// The values that a label may take, as the family checks them.
+#[derive(Debug)]
+pub(super) enum Values {
+    Open(Box<Budget>),
+    Closed(&'static [&'static str]),
+}
+
+// === impl Family ===
+
+impl<I: Instrument, const N: usize> Family<I, N> {
+    pub(super) fn new(inner: Arc<Inner<I>>) -> Self {
+        Self { inner }
+    }
+
+    /// The series with these label values, made now if there is none yet.
+    ///
+    /// Values stand in the order in which the labels were declared. Any text is allowed: what Prometheus could not read is replaced
+    /// (NUL by U+FFFD), and what is longer than 1,024 bytes is cut. A value beyond its label's budget, or not in its closed set, is
+    /// recorded as `_other` and counted in `vitals_label_overflow_total`.
+    ///
+    /// # Cost
+    /// For a known series a hash of the values and a comparison; no lock, no allocation. A new series takes a lock that other new
+    /// series of the family take too.
+    #[must_use = "the series is given, but nothing is recorded yet"]
+    pub fn with(&self, values: [&str; N]) -> Ref<I> {
+        Ref::new(match self.inner.find(&values) {
+            Some(known) => known,
+            None => self.inner.make(&values),
+        })
+    }
+
+    /// The series with these label values, if there is one.
+    #[must_use]
+    pub fn get(&self, values: [&str; N]) -> Option<Ref<I>> {
+        self.inner.find(&values).map(Ref::new)
+    }
+
+    /// Takes the series with these label values out of the scrapes, and says whether it did: not when there is none, and not when
+    /// somebody holds it. If it comes back, it starts at zero, which Prometheus understands as a restart.
+    ///
+    /// Removing a series makes room in the family's budget of series, but its values stay known to the labels' budgets.
+    #[allow(clippy::must_use_candidate)] // whether it was there often does not matter
+    pub fn remove(&self, values: [&str; N]) -> bool {
+        let hash = self.inner.hasher.hash_one(values.as_slice());
+        self.inner.table.remove_if(hash, |series| series.labels.are(&values))
+    }
+
+    /// How many series there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.inner.table.len()
+    }
+
+    /// Whether there are no series yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Name, help, type and labels.
+    #[must_use]
+    pub fn descriptor(&self) -> &Descriptor {
+        &self.inner.descriptor
+    }
+
+    /// Whether a label with a budget knows the value or has room for it; a refusal is counted. For callers that keep something of
+    /// their own for each value.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn admits(&self, label: usize, value: &str) -> bool {
+        match self.inner.values.get(label) {
+            Some(Values::Open(budget)) => *value == *OTHER || budget.admit(&canonical(value)),
+            Some(Values::Closed(set)) => set.contains(&value),
+            None => false,
+        }
+    }
+}
+
+impl<I: Instrument, const N: usize> Clone for Family<I, N> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+        }
+    }
+}
+
+impl<I: Instrument, const N: usize> fmt::Debug for Family<I, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Family")
+            .field("descriptor", &self.inner.descriptor)
+            .field("series", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl Inner ===
+
+impl<I: Instrument> Inner<I> {
+    /// Whether a name that is registered again means this family.
+    pub(crate) fn same_shape(&self, other: &Self) -> bool {
+        self.descriptor.same_shape(&other.descriptor) && self.config == other.config
+    }
+
+    fn find<V: AsRef<str> + std::hash::Hash>(&self, values: &[V]) -> Option<Entry<Series<I>>> {
+        let hash = self.hasher.hash_one(values);
+        self.table.get(hash, |series| series.labels.are(values))
+    }
+
+    /// The series for values that were not found as they are: bounded first, then found or made.
+    #[cold]
+    fn make(&self, values: &[&str]) -> Entry<Series<I>> {
+        let mut bounded = self.bound(values);
+        if let Some(entry) = self.find_or_insert(&bounded, self.most) {
+            return entry;
+        }
+        if let Some(overflow) = &self.overflow {
+            overflow.count();
+        }
+        for (value, allowed) in bounded.iter_mut().zip(&self.values) {
+            if matches!(allowed, Values::Open(_)) {
+                *value = Cow::Borrowed(OTHER);
+            }
+        }
+        match self.find_or_insert(&bounded, usize::MAX) {
+            Some(entry) => entry,
+            None => unreachable!("more series than memory can hold"),
+        }
+    }
+
+    fn find_or_insert(&self, values: &[Cow<'_, str>], most: usize) -> Option<Entry<Series<I>>> {
+        let hash = self.hasher.hash_one(values);
+        self.table.get_or_insert(
+            hash,
+            |series| series.labels.are(values),
+            most,
+            |_| Series {
+                labels: SeriesLabels::new(&self.constant, self.descriptor.labels(), values),
+                created: self.clock.now(),
+                instrument: I::new(&self.config),
+            },
+        )
+    }
+
+    /// The values as a series may have them.
+    fn bound<'a>(&self, values: &[&'a str]) -> Vec<Cow<'a, str>> {
+        // A full family takes no new values either: they would use up budgets for nothing.
+        let full = self.table.len() >= self.most;
+        let bound = |(value, allowed): (&&'a str, &Values)| match allowed {
+            Values::Closed(set) if set.contains(value) => Cow::Borrowed(*value),
+            Values::Closed(_) => Cow::Borrowed(OTHER),
+            Values::Open(budget) => {
+                let value = canonical(value);
+                let known = *value == *OTHER || full || budget.admit(&value);
+                if known { value } else { Cow::Borrowed(OTHER) }
+            }
+        };
+        values.iter().zip(&self.values).map(bound).collect()
+    }
+}
+
+impl Values {
+    pub(super) fn new(label: &Label, overflow: Option<Overflow>) -> Self {
+        match label.values() {
+            LabelValues::Budget(most) => Self::Open(Box::new(Budget::new(*most, overflow))),
+            LabelValues::Closed(set) => Self::Closed(set),
+        }
+    }
+}
+
+impl<I: Instrument> AnyFamily for Inner<I> {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    fn visit(&self, from: usize, began: std::time::Instant, visitor: &mut dyn Visitor) -> Option<usize> {
+        let mut scratch = Vec::new();
+        let end = self.table.end();
+        for number in from..end {
+            // A series that was made after the scrape began may stand for one that was shown already and then removed.
+            let Some(series) = self.table.slot(number).filter(|series| series.created <= began) else {
+                continue;
+            };
+            let labels = Labels::new(&self.constant, self.descriptor.labels(), &series.labels);
+            let start = self.clock.wall(series.created);
+            series.instrument.point(&self.config, start, &mut scratch, &mut |point| {
+                visitor.point(&labels, point);
+            });
+            if visitor.is_full() {
+                return (number + 1 < end).then_some(number + 1);
+            }
+        }
+        None
+    }
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+
+    fn shape(&self) -> String {
+        super::builder::shape::<I>(&self.descriptor, &self.config)
+    }
+}

@@ -1,0 +1,29 @@
+//! Families: named instruments with labels.
+
+mod builder;
+mod erased;
+#[allow(clippy::module_inception)]
+mod family;
+mod series;
+
+pub use self::{
+    builder::FamilyBuilder,
+    family::Family,
+    series::{Handle, Ref},
+};
+pub(crate) use self::{erased::AnyFamily, family::Inner, series::Series};
+
+use crate::{Counter, FloatCounter, FloatGauge, Gauge, Histogram, InFlight};
+
+/// Counters with `N` labels.
+pub type CounterFamily<const N: usize> = Family<Counter, N>;
+/// Float counters with `N` labels.
+pub type FloatCounterFamily<const N: usize> = Family<FloatCounter, N>;
+/// Gauges with `N` labels.
+pub type GaugeFamily<const N: usize> = Family<Gauge, N>;
+/// Float gauges with `N` labels.
+pub type FloatGaugeFamily<const N: usize> = Family<FloatGauge, N>;
+/// In-flight gauges with `N` labels.
+pub type InFlightFamily<const N: usize> = Family<InFlight, N>;
+/// Histograms with `N` labels.
+pub type HistogramFamily<const N: usize> = Family<Histogram, N>;

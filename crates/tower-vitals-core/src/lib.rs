@@ -1,0 +1,36 @@
+#![doc = include_str!("../README.md")]
+
+mod attachment;
+mod budget;
+mod clock;
+mod closed;
+mod descriptor;
+pub mod encode;
+mod error;
+mod family;
+mod instrument;
+mod labels;
+mod name;
+mod registry;
+mod reserved;
+mod self_metrics;
+mod sharded;
+pub mod table;
+mod vitals;
+
+#[doc(hidden)]
+pub use self::instrument::HistogramConfig;
+pub use self::{
+    attachment::{Attachment, AttachmentError},
+    clock::{Clock, ManualClock},
+    closed::ClosedLabel,
+    descriptor::{Descriptor, Kind, Label, LabelValues, Unit},
+    error::RegisterError,
+    family::{
+        CounterFamily, Family, FamilyBuilder, FloatCounterFamily, FloatGaugeFamily, GaugeFamily, Handle, HistogramFamily,
+        InFlightFamily, Ref,
+    },
+    instrument::{Bounds, Counter, FloatCounter, FloatGauge, Gauge, Histogram, InFlight, InFlightGuard, Instrument},
+    labels::{LONGEST_VALUE, Labels, OTHER},
+    vitals::{Vitals, VitalsBuilder},
+};

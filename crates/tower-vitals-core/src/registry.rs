@@ -1,0 +1,119 @@
+//! All families of a [`Vitals`](crate::Vitals), and who has which name.
+
+use std::{
+    any::Any,
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use crate::{
+    Attachment, Descriptor, RegisterError,
+    error::Rule,
+    family::{AnyFamily, Inner},
+    instrument::Instrument,
+    reserved,
+};
+
+#[derive(Default)]
+pub(crate) struct Registry {
+    namespace: Box<str>,
+    inner: Mutex<Parts>,
+}
+
+#[derive(Default)]
+struct Parts {
+    /// By name, which is the order of the scrape.
+    families: BTreeMap<String, Arc<dyn AnyFamily>>,
+    /// Every name that a family's samples may have, and whose it is.
+    names: HashMap<String, String>,
+    attachments: Vec<Arc<dyn Attachment>>,
+}
+
+impl Registry {
+    pub(crate) fn new(namespace: &str) -> Self {
+        Self {
+            namespace: namespace.into(),
+            inner: Mutex::default(),
+        }
+    }
+
+    /// Adds a family, or gives the one that is there already in the same shape. `house` families may take reserved names.
+    pub(crate) fn register<I: Instrument>(&self, family: Inner<I>, house: bool) -> Result<Arc<Inner<I>>, RegisterError> {
+        let mut inner = self.lock();
+        let name = family.descriptor().name().to_owned();
+        if !house && reserved::is_reserved(&self.namespace, &name) {
+            return Err(Rule::Reserved { name }.into());
+        }
+        if let Some(known) = inner.families.get(&name) {
+            return same(known, &family).ok_or_else(|| {
+                let (asked, known) = (family.shape(), known.shape());
+                Rule::Shape { asked, known }.into()
+            });
+        }
+        let samples = sample_names(family.descriptor());
+        for sample in &samples {
+            let foreign = || inner.attachments.iter().find_map(|attached| attached.owner_of(sample));
+            if let Some(by) = inner.names.get(sample).cloned().or_else(foreign) {
+                let sample = sample.clone();
+                return Err(Rule::Taken { name, sample, by }.into());
+            }
+        }
+        let by = family.descriptor().to_string();
+        inner.names.extend(samples.into_iter().map(|sample| (sample, by.clone())));
+        let family = Arc::new(family);
+        inner.families.insert(name, Arc::clone(&family) as Arc<dyn AnyFamily>);
+        Ok(family)
+    }
+
+    /// Adds a family that is computed at each scrape.
+    pub(crate) fn register_computed(&self, family: Arc<dyn AnyFamily>) {
+        let mut inner = self.lock();
+        let by = family.descriptor().to_string();
+        let samples = sample_names(family.descriptor());
+        inner.names.extend(samples.into_iter().map(|sample| (sample, by.clone())));
+        inner.families.insert(family.descriptor().name().to_owned(), family);
+    }
+
+    /// Adds an attachment whose families have these names.
+    pub(crate) fn attach(&self, attachment: Arc<dyn Attachment>, names: &[String]) -> Result<(), RegisterError> {
+        let mut inner = self.lock();
+        for name in names {
+            let foreign = || inner.attachments.iter().find_map(|attached| attached.owner_of(name));
+            if let Some(by) = inner.names.get(name).cloned().or_else(foreign) {
+                let (name, sample) = (name.clone(), name.clone());
+                return Err(Rule::Taken { name, sample, by }.into());
+            }
+        }
+        inner.attachments.push(attachment);
+        Ok(())
+    }
+
+    /// The families, in the order of the scrape.
+    pub(crate) fn families(&self) -> Vec<Arc<dyn AnyFamily>> {
+        self.lock().families.values().cloned().collect()
+    }
+
+    pub(crate) fn attachments(&self) -> Vec<Arc<dyn Attachment>> {
+        self.lock().attachments.clone()
+    }
+
+    /// Whether one of our own families has samples of this name.
+    pub(crate) fn has_name(&self, name: &str) -> bool {
+        self.lock().names.contains_key(name)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Parts> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The family that is there, if it is the same as the one that was asked for.
+fn same<I: Instrument>(known: &Arc<dyn AnyFamily>, asked: &Inner<I>) -> Option<Arc<Inner<I>>> {
+    let known: Arc<dyn Any + Send + Sync> = Arc::clone(known).into_any();
+    known.downcast::<Inner<I>>().ok().filter(|known| known.same_shape(asked))
+}
+
+fn sample_names(descriptor: &Descriptor) -> Vec<String> {
+    let suffixes = descriptor.kind().suffixes().iter();
+    suffixes.map(|suffix| format!("{}{suffix}", descriptor.name())).collect()
+}

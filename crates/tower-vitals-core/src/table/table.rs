@@ -1,0 +1,252 @@
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use arc_swap::ArcSwap;
+
+use super::{
+    index::Index,
+    slots::{Entry, Slots},
+};
+
+/// More entries than any table may hold, because the index names slots with 32 bits.
+const MOST: usize = u32::MAX as usize - 1;
+
+/// Entries found by hash and key, walked by number, read without locks.
+///
+/// The table keeps no keys: an entry knows its own, and each call says how to recognise it.
+///
+/// # Example
+/// ```
+/// use tower_vitals_core::table::Table;
+///
+/// let table = Table::new();
+/// let entry = table.get_or_insert(42, |known: &(u64, &str)| known.0 == 42, 10, |_| (42, "answer"));
+/// assert_eq!(entry.unwrap().1, "answer");
+/// assert!(table.get(42, |known| known.0 == 42).is_some());
+/// ```
+pub struct Table<T> {
+    slots: Slots<T>,
+    index: ArcSwap<Index>,
+    /// Slots below this number were filled at some time.
+    end: AtomicUsize,
+    len: AtomicUsize,
+    writer: Mutex<Writer>,
+}
+
+/// What only a writer needs.
+#[derive(Default)]
+struct Writer {
+    /// Slots below `end` that are empty.
+    free: Vec<usize>,
+    /// Words of the index that are not empty, cleared ones included.
+    used: usize,
+}
+
+impl<T> Table<T> {
+    /// An empty table.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            slots: Slots::new(),
+            index: ArcSwap::from_pointee(Index::with_room_for(1)),
+            end: AtomicUsize::new(0),
+            len: AtomicUsize::new(0),
+            writer: Mutex::default(),
+        }
+    }
+
+    /// The entry with this hash that `is` recognises. Takes no lock.
+    pub fn get(&self, hash: u64, is: impl Fn(&T) -> bool) -> Option<Entry<T>> {
+        let index = self.index.load();
+        index.find(hash, |number| self.slots.get(number).filter(|entry| is(entry)))
+    }
+
+    /// The same, or a new entry made by `make`, which is given its slot's number. `None` when the table has `limit` entries already.
+    ///
+    /// A new entry takes the writers' mutex while `make` runs; `make` must not use this table.
+    pub fn get_or_insert(
+        &self,
+        hash: u64,
+        is: impl Fn(&T) -> bool,
+        limit: usize,
+        make: impl FnOnce(usize) -> T,
+    ) -> Option<Entry<T>> {
+        if let Some(found) = self.get(hash, &is) {
+            return Some(found);
+        }
+        let limit = limit.min(MOST);
+        if self.len.load(Ordering::Acquire) >= limit {
+            // No mutex for a full table, which is what an attack makes of it. The last entry may have come since the look above; it
+            // is in the index before it counts.
+            return self.get(hash, &is);
+        }
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        // Another writer may have been faster.
+        if let Some(found) = self.get(hash, &is) {
+            return Some(found);
+        }
+        let len = self.len.load(Ordering::Relaxed);
+        if len >= limit {
+            return None;
+        }
+        let end = self.end.load(Ordering::Relaxed);
+        let number = writer.free.last().copied().unwrap_or(end);
+        let entry = make(number);
+        self.slots.replace(number, Some(Arc::new(entry)));
+        if number == end {
+            self.end.store(end + 1, Ordering::Release);
+        } else {
+            writer.free.pop();
+        }
+        self.note(&mut writer, hash, number);
+        self.len.store(len + 1, Ordering::Release);
+        self.slots.get(number)
+    }
+
+    /// Takes out the entry with this hash that `is` recognises, unless somebody holds it. Says whether it was taken out.
+    pub fn remove_if(&self, hash: u64, is: impl Fn(&T) -> bool) -> bool {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = self.index.load();
+        let found = index.find(hash, |number| {
+            let entry = self.slots.get(number).filter(|entry| is(entry))?;
+            Some((number, Arc::strong_count(&entry.hold()) > 2))
+        });
+        // A handle that is kept shows at once. (The slot and the line above count for two.)
+        let Some((number, false)) = found else {
+            return false;
+        };
+        // An Entry may still be out. The swap settles it, so that the count tells the truth, and from here nobody can make another.
+        let Some(entry) = self.slots.replace(number, None) else {
+            return false;
+        };
+        if let Err(held) = Arc::try_unwrap(entry) {
+            self.slots.replace(number, Some(held));
+            return false;
+        }
+        index.remove(hash, number);
+        self.len.fetch_sub(1, Ordering::Relaxed);
+        writer.free.push(number);
+        true
+    }
+
+    /// Puts a new entry into the index, and makes that anew when it is half full.
+    fn note(&self, writer: &mut Writer, hash: u64, number: usize) {
+        let mut index = self.index.load_full();
+        if writer.used >= index.room() {
+            let entries = self.len();
+            index = Arc::new(index.rebuilt(entries + 1));
+            writer.used = entries;
+            self.index.store(Arc::clone(&index));
+        }
+        if index.insert(hash, number) {
+            writer.used += 1;
+        }
+    }
+
+    /// The entry in the slot with this number. Slots are numbered from 0 to [`end`](Self::end) in the order in which they were
+    /// first filled.
+    pub fn slot(&self, number: usize) -> Option<Entry<T>> {
+        self.slots.get(number)
+    }
+
+    /// One more than the highest slot that was ever filled.
+    pub fn end(&self) -> usize {
+        self.end.load(Ordering::Acquire)
+    }
+
+    /// How many entries the table holds.
+    pub fn len(&self) -> usize {
+        self.len.load(Ordering::Relaxed)
+    }
+
+    /// Whether the table holds none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> fmt::Debug for Table<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Table").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn insert(table: &Table<(u64, usize)>, key: u64, limit: usize) -> Option<usize> {
+        table
+            .get_or_insert(key, |e| e.0 == key, limit, |slot| (key, slot))
+            .map(|e| e.1)
+    }
+
+    #[test]
+    fn one_entry_a_key_in_the_order_of_coming() {
+        let table = Table::new();
+        for key in [9, 5, 9, 7] {
+            insert(&table, key, 10).unwrap();
+        }
+        let walked: Vec<_> = (0..table.end()).filter_map(|n| table.slot(n)).map(|e| e.0).collect();
+        assert_eq!(walked, [9, 5, 7]);
+        assert_eq!(table.len(), 3);
+    }
+
+    #[test]
+    fn the_limit_refuses_the_new_and_keeps_the_old() {
+        let table = Table::new();
+        assert!(insert(&table, 1, 1).is_some());
+        assert!(insert(&table, 2, 1).is_none());
+        assert!(insert(&table, 1, 1).is_some());
+    }
+
+    #[test]
+    fn a_held_entry_stays() {
+        let table = Table::new();
+        insert(&table, 1, 10).unwrap();
+        let held = table.get(1, |e| e.0 == 1).unwrap().hold();
+        assert!(!table.remove_if(1, |e| e.0 == 1));
+        drop(held);
+        let borrowed = table.get(1, |e| e.0 == 1).unwrap();
+        assert!(!table.remove_if(1, |e| e.0 == 1));
+        assert_eq!(table.slot(0).unwrap().0, 1, "what is borrowed was put back");
+        drop(borrowed);
+        assert!(table.remove_if(1, |e| e.0 == 1));
+        assert!(table.get(1, |e| e.0 == 1).is_none());
+        assert_eq!(insert(&table, 2, 10), Some(0), "the slot is used again");
+    }
+
+    #[test]
+    fn threads_that_insert_and_remove_agree() {
+        let table = Table::new();
+        std::thread::scope(|scope| {
+            for thread in 0..4_u64 {
+                let table = &table;
+                scope.spawn(move || {
+                    for round in 0..20_000_u64 {
+                        let key = (round * 7 + thread) % 64;
+                        let entry = table.get_or_insert(key, |e: &(u64, usize)| e.0 == key, 64, |slot| (key, slot));
+                        assert_eq!(entry.map(|e| e.0), Some(key));
+                        if round % 3 == 0 {
+                            table.remove_if(key, |e| e.0 == key);
+                        }
+                    }
+                });
+            }
+        });
+        let walked = (0..table.end()).filter(|n| table.slot(*n).is_some()).count();
+        assert_eq!(walked, table.len());
+        assert!(table.end() <= 64);
+    }
+}

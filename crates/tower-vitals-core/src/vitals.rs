@@ -1,0 +1,311 @@
+use std::{
+    any::{Any, TypeId},
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+use foldhash::fast::RandomState;
+
+use crate::{
+    Attachment, Clock, Counter, CounterFamily, Descriptor, FamilyBuilder, FloatCounter, FloatGauge, Gauge, Histogram, InFlight,
+    RegisterError,
+    encode::{Encoder, Protocol, Visitor},
+    labels::ConstantLabels,
+    name,
+    registry::Registry,
+    reserved,
+    self_metrics::{SelfMetrics, SeriesCount},
+};
+
+/// The vital signs of an application, or of a part of it: all its families, and how they come out.
+///
+/// Make one at the start and clone it freely; all clones are the same. There is no global one: two can live side by side.
+///
+/// # Example
+/// ```
+/// use tower_vitals_core::{Vitals, encode::Protocol};
+///
+/// let vitals = Vitals::builder().namespace("shop").constant_label("service", "cart").build()?;
+/// let orders = vitals.counter("orders_total", "Orders placed").labels(["country"])?;
+/// orders.with(["nz"]).inc();
+/// assert!(vitals.encode_to_string(Protocol::TEXT).contains(r#"shop_orders_total{service="cart",country="nz"} 1"#));
+/// # Ok::<(), tower_vitals_core::RegisterError>(())
+/// ```
+#[derive(Clone)]
+pub struct Vitals {
+    inner: Arc<Inner>,
+}
+
+/// Sets up a [`Vitals`].
+#[derive(Clone, Debug, Default)]
+#[must_use = "nothing is made until `build` is called"]
+pub struct VitalsBuilder {
+    namespace: String,
+    constant: Vec<(String, String)>,
+    label_budget: Option<usize>,
+    series_budget: Option<usize>,
+    clock: Clock,
+}
+
+struct Inner {
+    settings: Settings,
+    registry: Arc<Registry>,
+    self_metrics: OnceLock<SelfMetrics>,
+    extensions: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+}
+
+/// What all families of a Vitals share.
+pub(crate) struct Settings {
+    pub(crate) namespace: String,
+    pub(crate) constant: Arc<ConstantLabels>,
+    pub(crate) label_budget: usize,
+    pub(crate) series_budget: usize,
+    pub(crate) clock: Clock,
+    pub(crate) hasher: RandomState,
+}
+
+// === impl Vitals ===
+
+impl Vitals {
+    /// How many distinct values a label may take unless said otherwise.
+    pub const LABEL_BUDGET: usize = 1_000;
+
+    /// How many series the labels of a family may make unless said otherwise.
+    pub const SERIES_BUDGET: usize = 10_000;
+
+    /// A Vitals without namespace and constant labels.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_settings(VitalsBuilder::default(), ConstantLabels::default())
+    }
+
+    /// Sets up a Vitals.
+    pub fn builder() -> VitalsBuilder {
+        VitalsBuilder::default()
+    }
+
+    /// Declares a counter. Its name may end in `_total` or not; it comes out once.
+    pub fn counter(&self, name: &str, help: &str) -> FamilyBuilder<Counter> {
+        FamilyBuilder::new(self, name, help)
+    }
+
+    /// Declares a counter of amounts that are not whole.
+    pub fn float_counter(&self, name: &str, help: &str) -> FamilyBuilder<FloatCounter> {
+        FamilyBuilder::new(self, name, help)
+    }
+
+    /// Declares a gauge of whole numbers.
+    pub fn gauge(&self, name: &str, help: &str) -> FamilyBuilder<Gauge> {
+        FamilyBuilder::new(self, name, help)
+    }
+
+    /// Declares a gauge of values that are not whole.
+    pub fn float_gauge(&self, name: &str, help: &str) -> FamilyBuilder<FloatGauge> {
+        FamilyBuilder::new(self, name, help)
+    }
+
+    /// Declares a gauge of what is going on at the moment.
+    pub fn in_flight(&self, name: &str, help: &str) -> FamilyBuilder<InFlight> {
+        FamilyBuilder::new(self, name, help)
+    }
+
+    /// Declares a histogram.
+    pub fn histogram(&self, name: &str, help: &str) -> FamilyBuilder<Histogram> {
+        FamilyBuilder::new(self, name, help)
+    }
+
+    /// All families, by name. Those of attachments are not among them.
+    #[must_use]
+    pub fn catalogue(&self) -> Vec<Descriptor> {
+        let families = self.inner.registry.families();
+        families.iter().map(|family| family.descriptor().clone()).collect()
+    }
+
+    /// Begins a scrape: an iterator over chunks of text, in the given protocol.
+    ///
+    /// Nothing is held between two chunks, and nothing that recording needs while one is made. Values are those of the moment in
+    /// which their chunk is made. Dropping the iterator ends the scrape.
+    pub fn encode(&self, protocol: Protocol) -> Encoder {
+        Encoder::new(self, protocol)
+    }
+
+    /// A whole scrape as one text.
+    #[must_use]
+    pub fn encode_to_string(&self, protocol: Protocol) -> String {
+        self.encode(protocol)
+            .map(|chunk| String::from_utf8_lossy(&chunk).into_owned())
+            .collect()
+    }
+
+    /// Shows every family that has series, and its series, to a visitor. Attachments are not shown.
+    pub fn visit(&self, visitor: &mut dyn Visitor) {
+        let began = self.clock().now();
+        for family in self.inner.registry.families() {
+            if family.len() == 0 {
+                continue;
+            }
+            visitor.family(family.descriptor());
+            let mut from = Some(0);
+            while let Some(slot) = from {
+                from = family.visit(slot, began, visitor);
+            }
+        }
+    }
+
+    /// Shows the families of another library after our own. `names` are the families it has now, with every name that their samples
+    /// may have.
+    ///
+    /// # Errors
+    /// When a family of this Vitals has one of the names.
+    pub fn attach(&self, attachment: impl Attachment, names: &[String]) -> Result<(), RegisterError> {
+        self.inner.registry.attach(Arc::new(attachment), names)
+    }
+
+    /// The clock by which everything here is timed.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.inner.settings.clock
+    }
+
+    /// The one value of its type that this Vitals keeps, made when it is first asked for. The layers keep here what they share.
+    ///
+    /// `make` is called under a lock and must not ask for another extension.
+    pub fn extension<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Arc<T> {
+        let mut extensions = self.inner.extensions.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = extensions
+            .get(&TypeId::of::<T>())
+            .cloned()
+            .and_then(|known| known.downcast().ok());
+        known.unwrap_or_else(|| {
+            let made = Arc::new(make());
+            extensions.insert(TypeId::of::<T>(), Arc::clone(&made) as Arc<dyn Any + Send + Sync>);
+            made
+        })
+    }
+
+    /// Whether the two are clones of one another.
+    #[must_use]
+    pub fn same_as(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.inner.registry
+    }
+
+    pub(crate) fn self_metrics(&self) -> Option<&SelfMetrics> {
+        self.inner.self_metrics.get()
+    }
+
+    /// Where budgets count what they refuse; none while that family itself is made.
+    pub(crate) fn overflow(&self) -> Option<&CounterFamily<2>> {
+        self.self_metrics().map(|metrics| &metrics.overflow)
+    }
+
+    fn with_settings(builder: VitalsBuilder, constant: ConstantLabels) -> Self {
+        let registry = Arc::new(Registry::new(&builder.namespace));
+        let constant = Arc::new(constant);
+        let vitals = Self {
+            inner: Arc::new(Inner {
+                settings: Settings {
+                    namespace: builder.namespace,
+                    constant: Arc::clone(&constant),
+                    label_budget: builder.label_budget.unwrap_or(Self::LABEL_BUDGET),
+                    series_budget: builder.series_budget.unwrap_or(Self::SERIES_BUDGET),
+                    clock: builder.clock,
+                    hasher: RandomState::default(),
+                },
+                registry,
+                self_metrics: OnceLock::new(),
+                extensions: Mutex::default(),
+            }),
+        };
+        match SelfMetrics::register(&vitals) {
+            Ok(metrics) => {
+                let _ = vitals.inner.self_metrics.set(metrics);
+            }
+            Err(error) => unreachable!("nobody registered anything before: {error}"),
+        }
+        let registry = &vitals.inner.registry;
+        let name = match vitals.settings().namespace.as_str() {
+            "" => "vitals_series".into(),
+            namespace => format!("{namespace}_vitals_series"),
+        };
+        registry.register_computed(Arc::new(SeriesCount::new(name, constant, registry)));
+        vitals
+    }
+}
+
+impl Default for Vitals {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Vitals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vitals")
+            .field("namespace", &self.settings().namespace)
+            .field("families", &self.inner.registry.families().len())
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl VitalsBuilder ===
+
+impl VitalsBuilder {
+    /// The first words of every family's name, such as the name of the application.
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.namespace = namespace.into();
+        self
+    }
+
+    /// A label that every series carries, such as `service`.
+    pub fn constant_label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.constant.push((name.into(), value.into()));
+        self
+    }
+
+    /// How many distinct values a label may take where its family does not say; 1,000 unless set here.
+    pub fn label_budget(mut self, most: usize) -> Self {
+        self.label_budget = Some(most);
+        self
+    }
+
+    /// How many series the labels of a family may make where it does not say; 10,000 unless set here.
+    pub fn series_budget(mut self, most: usize) -> Self {
+        self.series_budget = Some(most);
+        self
+    }
+
+    /// The clock by which everything is timed; the system's unless set here.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Makes the Vitals.
+    ///
+    /// # Errors
+    /// When Prometheus would refuse the namespace or a constant label's name, or when such a label is set twice.
+    pub fn build(self) -> Result<Vitals, RegisterError> {
+        name::namespace(&self.namespace)?;
+        let mut constant = ConstantLabels::default();
+        for (name, value) in &self.constant {
+            if reserved::is_label(name) {
+                return Err(RegisterError::name(
+                    "constant label",
+                    name,
+                    "is a label of tower-vitals' own metrics",
+                ));
+            }
+            constant.push(name, value)?;
+        }
+        Ok(Vitals::with_settings(self, constant))
+    }
+}
