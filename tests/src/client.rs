@@ -145,7 +145,8 @@ impl Client {
             Sender::Http2(sender) => {
                 complete_uri(&mut request, self.addr)?;
                 if request.extensions().get::<hyper::ext::Protocol>().is_some() {
-                    let extended = || self.extended.load(Ordering::SeqCst);
+                    let extended = Arc::clone(&self.extended);
+                    let extended = || extended.load(Ordering::SeqCst);
                     until_eq(SETTINGS_LIMIT, true, extended).await?;
                 }
                 sender.ready().await?;

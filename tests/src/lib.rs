@@ -8,6 +8,7 @@
 //! - [`client`], [`exchange`] and [`raw`]: clients that can vanish anywhere.
 //! - [`body`] and [`server`]: scripted bodies, and services on a real port.
 //! - [`until`]: bounded waits for what other tasks do.
+//! - [`selftest`]: trials of this library itself that need outside programs.
 //!
 //! Everything here waits in real time; none of it works under a paused clock.
 
@@ -15,12 +16,13 @@ pub mod body;
 pub mod client;
 mod connection;
 pub mod exchange;
-//X pub mod exposition;
-//X pub mod parser;
-//X pub mod prometheus;
-//X pub mod promql;
+pub mod exposition;
+pub mod parser;
+pub mod prometheus;
+pub mod promql;
 pub mod raw;
 pub mod required;
+pub mod selftest;
 pub mod server;
 pub mod until;
 

@@ -1,6 +1,7 @@
 //! Bounded polling: waits for what another task, or another process, does.
 
 use std::fmt::Debug;
+use std::future::ready;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -16,7 +17,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 ///
 /// After `deadline`, with the last value seen. The probe runs at least once.
 pub async fn until<T: Debug>(deadline: Duration, mut probe: impl FnMut() -> T, accept: impl Fn(&T) -> bool) -> Result<T> {
-    until_async(deadline, PAUSE, async || probe(), accept).await
+    until_async(deadline, PAUSE, || ready(probe()), accept).await
 }
 
 /// Waits until `probe` gives exactly `expected`.
@@ -38,12 +39,15 @@ pub async fn until_eq<T: Debug + PartialEq>(deadline: Duration, expected: T, pro
 /// # Errors
 ///
 /// After `deadline`, with the last value seen.
-pub async fn until_async<T: Debug>(
+pub async fn until_async<F>(
     deadline: Duration,
     pause: Duration,
-    mut probe: impl AsyncFnMut() -> T,
-    accept: impl Fn(&T) -> bool,
-) -> Result<T> {
+    mut probe: impl FnMut() -> F,
+    accept: impl Fn(&F::Output) -> bool,
+) -> Result<F::Output>
+where
+    F: Future<Output: Debug>,
+{
     let end = Instant::now() + deadline;
     let grace = Duration::from_secs(1);
     let mut last = None;
@@ -85,7 +89,7 @@ mod tests {
 
     #[tokio::test]
     async fn cuts_off_a_probe_that_hangs() {
-        let hung = async || std::future::pending::<u8>().await;
+        let hung = std::future::pending::<u8>;
         let error = until_async(Duration::ZERO, PAUSE, hung, |_| true).await;
         assert!(error.unwrap_err().to_string().contains("hung"));
     }

@@ -42,7 +42,8 @@ impl RegisterError {
         }
     }
 
-    pub(crate) fn value(family: &str, rule: impl Into<String>) -> Self {
+    /// A setting of a family that breaks a rule, for layers that check settings of their own.
+    pub fn invalid(family: &str, rule: impl Into<String>) -> Self {
         Self {
             rule: Rule::Value {
                 family: family.into(),

@@ -44,7 +44,7 @@ impl ConstantLabels {
         if self.has(label) {
             return Err(RegisterError::name("constant label", label, "is set twice"));
         }
-        let value = canonical(value);
+        let value = label_value(value);
         render(&mut self.rendered, label, &value);
         self.pairs.push((label.into(), value.into()));
         Ok(())
@@ -108,8 +108,19 @@ impl<'a> Labels<'a> {
     }
 }
 
-/// The value as a series keeps it: no NUL, which ends Prometheus' input, and not too long.
-pub(crate) fn canonical(value: &str) -> Cow<'_, str> {
+/// The value as a series keeps it: without NUL, which ends Prometheus' input, and cut to [`LONGEST_VALUE`] bytes.
+///
+/// [`Family::with`](crate::Family::with) does this by itself; it is for code that keeps something of its own by label value.
+///
+/// # Example
+/// ```
+/// use tower_vitals_core::label_value;
+///
+/// assert_eq!(label_value("/users/{id}"), "/users/{id}");
+/// assert_eq!(label_value("a\0b"), "a\u{FFFD}b");
+/// ```
+#[must_use]
+pub fn label_value(value: &str) -> Cow<'_, str> {
     let cut = if value.len() <= LONGEST_VALUE {
         value
     } else {
@@ -175,10 +186,10 @@ mod tests {
     #[test]
     fn long_values_are_cut_between_characters() {
         let long = "é".repeat(10_000);
-        let cut = canonical(&long);
+        let cut = label_value(&long);
         assert_eq!(cut.len(), LONGEST_VALUE);
-        assert_eq!(canonical(&format!("x{long}")).len(), LONGEST_VALUE - 1);
-        assert_eq!(canonical("a\0b"), "a\u{FFFD}b");
-        assert!(matches!(canonical("plain"), Cow::Borrowed("plain")));
+        assert_eq!(label_value(&format!("x{long}")).len(), LONGEST_VALUE - 1);
+        assert_eq!(label_value("a\0b"), "a\u{FFFD}b");
+        assert!(matches!(label_value("plain"), Cow::Borrowed("plain")));
     }
 }

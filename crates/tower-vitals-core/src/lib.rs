@@ -21,7 +21,7 @@ mod vitals;
 #[doc(hidden)]
 pub use self::instrument::HistogramConfig;
 pub use self::{
-    attachment::{Attachment, AttachmentError},
+    attachment::{Attachment, AttachmentError, LeftOut},
     clock::{Clock, ManualClock},
     closed::ClosedLabel,
     descriptor::{Descriptor, Kind, Label, LabelValues, Unit},
@@ -31,6 +31,6 @@ pub use self::{
         InFlightFamily, Ref,
     },
     instrument::{Bounds, Counter, FloatCounter, FloatGauge, Gauge, Histogram, InFlight, InFlightGuard, Instrument},
-    labels::{LONGEST_VALUE, Labels, OTHER},
+    labels::{LONGEST_VALUE, Labels, OTHER, label_value},
     vitals::{Vitals, VitalsBuilder},
 };

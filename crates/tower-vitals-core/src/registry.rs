@@ -52,7 +52,9 @@ impl Registry {
         }
         let samples = sample_names(family.descriptor());
         for sample in &samples {
-            let foreign = || inner.attachments.iter().find_map(|attached| attached.owner_of(sample));
+            // Our own families come first: an attachment's family of the same name is left out of the scrape.
+            let attachments = if house { &[] } else { inner.attachments.as_slice() };
+            let foreign = || attachments.iter().find_map(|attached| attached.owner_of(sample));
             if let Some(by) = inner.names.get(sample).cloned().or_else(foreign) {
                 let sample = sample.clone();
                 return Err(Rule::Taken { name, sample, by }.into());
@@ -80,7 +82,8 @@ impl Registry {
         for name in names {
             let foreign = || inner.attachments.iter().find_map(|attached| attached.owner_of(name));
             if let Some(by) = inner.names.get(name).cloned().or_else(foreign) {
-                let (name, sample) = (name.clone(), name.clone());
+                let sample = name.clone();
+                let name = attachment.owner_of(name).unwrap_or_else(|| name.clone());
                 return Err(Rule::Taken { name, sample, by }.into());
             }
         }
@@ -97,9 +100,11 @@ impl Registry {
         self.lock().attachments.clone()
     }
 
-    /// Whether one of our own families has samples of this name.
-    pub(crate) fn has_name(&self, name: &str) -> bool {
-        self.lock().names.contains_key(name)
+    /// Whether samples of this name belong to one of our own families, or to an attachment that comes before the one that asks.
+    pub(crate) fn is_taken(&self, name: &str, asking: &Arc<dyn Attachment>) -> bool {
+        let inner = self.lock();
+        let mut before = inner.attachments.iter().take_while(|other| !Arc::ptr_eq(other, asking));
+        inner.names.contains_key(name) || before.any(|other| other.owner_of(name).is_some())
     }
 
     fn lock(&self) -> MutexGuard<'_, Parts> {

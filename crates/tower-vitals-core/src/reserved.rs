@@ -18,8 +18,15 @@ pub(crate) fn is_reserved(namespace: &str, name: &str) -> bool {
         "" => Some(name),
         namespace => name.strip_prefix(namespace).and_then(|rest| rest.strip_prefix('_')),
     };
-    local.is_some_and(|local| NAMES.contains(&local))
+    let clashes = |local: &str| {
+        let stripped = SUFFIXES.iter().find_map(|suffix| local.strip_suffix(suffix));
+        NAMES.contains(&local) || stripped.is_some_and(|name| NAMES.contains(&name))
+    };
+    local.is_some_and(clashes)
 }
+
+/// What the names of samples may add to that of their family.
+const SUFFIXES: &[&str] = &["_bucket", "_count", "_created", "_sum", "_total"];
 
 /// Labels of our own families. A constant label must not have one of these names, or our layers could not register.
 const LABELS: &[&str] = &[
@@ -36,4 +43,20 @@ const LABELS: &[&str] = &[
 
 pub(crate) fn is_label(name: &str) -> bool {
     LABELS.contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_family_whose_samples_would_take_our_names_is_reserved_too() {
+        assert!(is_reserved("", "http_requests"));
+        assert!(is_reserved("", "http_request_duration_seconds_sum"));
+        assert!(is_reserved("shop", "shop_http_requests"));
+        assert!(!is_reserved("shop", "http_requests"));
+        assert!(!is_reserved("", "http_requests_per_user"));
+        // Nor can a family reach ours by adding a suffix of its own.
+        assert!(NAMES.iter().all(|name| !SUFFIXES.iter().any(|suffix| name.ends_with(suffix))));
+    }
 }

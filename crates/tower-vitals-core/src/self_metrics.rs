@@ -32,6 +32,10 @@ crate::closed_label! {
         Unreadable => "unreadable",
         /// It panicked.
         Panicked => "panicked",
+        /// Somebody else has a family's name.
+        Duplicate => "duplicate",
+        /// Prometheus would refuse a family.
+        Invalid => "invalid",
     }
 }
 
@@ -51,7 +55,7 @@ impl SelfMetrics {
             attachment_errors: vitals
                 .counter(
                     "vitals_attachment_errors_total",
-                    "Scrapes in which attached metrics were left out",
+                    "Attached families left out of a scrape; an attachment that gives none at all counts once",
                 )
                 .category(CATEGORY)
                 .closed::<Cause>("cause")

@@ -1,1 +1,23 @@
-//! x
+#![doc = include_str!("../README.md")]
+
+#[doc(inline)]
+pub use tower_vitals_core::{
+    Attachment, AttachmentError, Bounds, ClosedLabel, Clock, Counter, CounterFamily, Descriptor, Family, FamilyBuilder, FloatCounter,
+    FloatCounterFamily, FloatGauge, FloatGaugeFamily, Gauge, GaugeFamily, Handle, Histogram, HistogramFamily, InFlight, InFlightFamily,
+    InFlightGuard, Instrument, Kind, LONGEST_VALUE, Label, LabelValues, Labels, ManualClock, OTHER, Ref, RegisterError, Unit, Vitals,
+    VitalsBuilder, closed_label, encode, label_value, table,
+};
+
+#[cfg(feature = "http")]
+#[doc(inline)]
+pub use tower_vitals_http::{
+    AuthType, Metrics, MetricsBody, MetricsLayer, MetricsLayerBuilder, Outcome, RequestHead, ResponseFuture, UNMATCHED, tag_route,
+};
+
+#[cfg(feature = "exposition")]
+#[doc(inline)]
+pub use tower_vitals_exposition::{MetricsRoute, ProtocolKind, ScrapeBody};
+
+#[cfg(feature = "prometheus-client025")]
+#[doc(inline)]
+pub use tower_vitals_exposition::prometheus;

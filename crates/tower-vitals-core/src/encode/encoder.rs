@@ -100,7 +100,7 @@ impl Encoder {
                 }
                 Step::Attachments { mut next, .. } => match next.next() {
                     Some(attachment) => {
-                        let text = self.render(&*attachment);
+                        let text = self.render(&attachment);
                         Step::Attachments { next, text, from: 0 }
                     }
                     None => {
@@ -114,19 +114,25 @@ impl Encoder {
     }
 
     /// The text of an attachment, or none when it cannot give any.
-    fn render(&self, attachment: &dyn Attachment) -> String {
+    fn render(&self, attachment: &Arc<dyn Attachment>) -> String {
         let mut text = String::new();
-        let taken = |name: &str| self.vitals.registry().has_name(name);
-        let rendered = catch_unwind(AssertUnwindSafe(|| attachment.render(self.protocol, &taken, &mut text)));
-        let cause = match rendered {
-            Ok(Ok(())) => return text,
-            Ok(Err(_)) => Cause::Unreadable,
-            Err(_) => Cause::Panicked,
-        };
-        if let Some(metrics) = self.vitals.self_metrics() {
-            metrics.attachment_errors.with([cause.as_str()]).inc();
+        let taken = |name: &str| self.vitals.registry().is_taken(name, attachment);
+        match catch_unwind(AssertUnwindSafe(|| attachment.render(self.protocol, &taken, &mut text))) {
+            Ok(Ok(left_out)) => {
+                self.count(Cause::Duplicate, left_out.duplicate);
+                self.count(Cause::Invalid, left_out.invalid);
+                return text;
+            }
+            Ok(Err(_)) => self.count(Cause::Unreadable, 1),
+            Err(_) => self.count(Cause::Panicked, 1),
         }
         String::new()
+    }
+
+    fn count(&self, cause: Cause, families: u64) {
+        if let (Some(metrics), 1..) = (self.vitals.self_metrics(), families) {
+            metrics.attachment_errors.with([cause.as_str()]).inc_by(families);
+        }
     }
 }
 

@@ -95,7 +95,7 @@ impl TextWriter {
     fn exemplar(&mut self, exemplar: &Exemplar<'_>) {
         let mut rendered = String::new();
         for (name, value) in exemplar.labels {
-            labels::render(&mut rendered, name, &labels::canonical(value));
+            labels::render(&mut rendered, name, &labels::label_value(value));
         }
         for part in [" # {", &rendered, "} "] {
             self.out.push_str(part);

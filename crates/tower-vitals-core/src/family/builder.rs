@@ -115,9 +115,9 @@ impl<I: Instrument> FamilyBuilder<I> {
         let (name, unit) = name::family(&settings.namespace, &self.name, I::KIND, self.unit)?;
         let help = self.help.replace('\0', "\u{FFFD}");
         if help.trim().is_empty() {
-            return Err(RegisterError::value(&name, "help must say what is counted or measured"));
+            return Err(RegisterError::invalid(&name, "help must say what is counted or measured"));
         }
-        let mut config = self.config.map_err(|rule| RegisterError::value(&name, rule))?;
+        let mut config = self.config.map_err(|rule| RegisterError::invalid(&name, rule))?;
         I::configure(&mut config, unit);
         for (label, _) in &self.special {
             if !labels.contains(&label.as_str()) {
@@ -125,7 +125,7 @@ impl<I: Instrument> FamilyBuilder<I> {
                     "budget or closed set for label `{}`, but the labels are {labels:?}",
                     label.escape_debug()
                 );
-                return Err(RegisterError::value(&name, rule));
+                return Err(RegisterError::invalid(&name, rule));
             }
         }
         let mut declared: Vec<Label> = Vec::with_capacity(labels.len());
@@ -185,7 +185,7 @@ impl FamilyBuilder<Histogram> {
     /// The upper bounds of the buckets, rising, in the unit of the family; `+Inf` is always there. Without this they go from 5 ms
     /// to 10 s.
     pub fn buckets(mut self, bounds: impl AsRef<[f64]>) -> Self {
-        self.config = Bounds::new(bounds.as_ref()).map(|bounds| HistogramConfig { bounds, time: false });
+        self.config = Bounds::try_new(bounds.as_ref()).map(|bounds| HistogramConfig { bounds, time: false });
         self
     }
 }

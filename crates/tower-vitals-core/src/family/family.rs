@@ -8,7 +8,7 @@ use crate::{
     budget::{Budget, Overflow},
     encode::Visitor,
     instrument::Instrument,
-    labels::{ConstantLabels, Labels, OTHER, SeriesLabels, canonical},
+    labels::{ConstantLabels, Labels, OTHER, SeriesLabels, label_value},
     table::{Entry, Table},
 };
 
@@ -110,13 +110,13 @@ impl<I: Instrument, const N: usize> Family<I, N> {
         &self.inner.descriptor
     }
 
-    /// Whether a label with a budget knows the value or has room for it; a refusal is counted. For callers that keep something of
-    /// their own for each value.
-    #[doc(hidden)]
+    /// Whether the label with this number knows the value or has room for it; a refusal is counted in `vitals_label_overflow_total`.
+    ///
+    /// For code that keeps something of its own for each value, and must not keep more than the family does.
     #[must_use]
     pub fn admits(&self, label: usize, value: &str) -> bool {
         match self.inner.values.get(label) {
-            Some(Values::Open(budget)) => *value == *OTHER || budget.admit(&canonical(value)),
+            Some(Values::Open(budget)) => *value == *OTHER || budget.admit(&label_value(value)),
             Some(Values::Closed(set)) => set.contains(&value),
             None => false,
         }
@@ -196,7 +196,7 @@ impl<I: Instrument> Inner<I> {
             Values::Closed(set) if set.contains(value) => Cow::Borrowed(*value),
             Values::Closed(_) => Cow::Borrowed(OTHER),
             Values::Open(budget) => {
-                let value = canonical(value);
+                let value = label_value(value);
                 let known = *value == *OTHER || full || budget.admit(&value);
                 if known { value } else { Cow::Borrowed(OTHER) }
             }

@@ -23,8 +23,11 @@ struct Parts {
 }
 
 impl Bounds {
-    /// Checks bounds: finite, above zero, rising. A last bound of infinity is left out, because every histogram has it.
-    pub(crate) fn new(bounds: &[f64]) -> Result<Self, String> {
+    /// Checks bounds: finite, not negative, rising. A last bound of infinity is left out, because every histogram has it.
+    ///
+    /// # Errors
+    /// The rule that was broken, and by which value.
+    pub fn try_new(bounds: &[f64]) -> Result<Self, String> {
         let bounds = match bounds {
             [finite @ .., last] if *last == f64::INFINITY => finite,
             all => all,
@@ -92,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_bound_belongs_to_its_bucket() {
-        let bounds = Bounds::new(&[0.005, 0.01, 1.0]).unwrap();
+        let bounds = Bounds::try_new(&[0.005, 0.01, 1.0]).unwrap();
         assert_eq!([0.0, 0.005, 0.005_000_1, 1.0, 1.1].map(|v| bounds.bucket(v)), [0, 0, 1, 2, 3]);
         assert_eq!(
             [0, 5_000_000, 5_000_001, 1_000_000_000].map(|v| bounds.bucket_of_nanos(v)),
@@ -102,8 +105,8 @@ mod tests {
 
     #[test]
     fn bad_bounds_are_named() {
-        assert!(Bounds::new(&[1.0, f64::INFINITY]).is_ok_and(|b| b.values() == [1.0]));
-        assert!(Bounds::new(&[]).is_ok());
+        assert!(Bounds::try_new(&[1.0, f64::INFINITY]).is_ok_and(|b| b.values() == [1.0]));
+        assert!(Bounds::try_new(&[]).is_ok());
         for (bounds, rule) in [
             (&[1.0, 1.0][..], "1 comes after 1"),
             (&[2.0, 1.0], "must rise"),
@@ -111,7 +114,7 @@ mod tests {
             (&[-1.0], "not negative"),
             (&[f64::INFINITY, 1.0], "must be finite"),
         ] {
-            assert!(Bounds::new(bounds).unwrap_err().contains(rule), "{bounds:?}");
+            assert!(Bounds::try_new(bounds).unwrap_err().contains(rule), "{bounds:?}");
         }
     }
 }

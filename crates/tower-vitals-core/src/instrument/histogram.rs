@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     fn histogram(bounds: &[f64], time: bool) -> Histogram {
-        let bounds = Bounds::new(bounds).unwrap();
+        let bounds = Bounds::try_new(bounds).unwrap();
         Histogram::new(&HistogramConfig { bounds, time })
     }
 

@@ -1,0 +1,78 @@
+//! Counts instructions: this program starts itself under valgrind's callgrind, which runs it on a simulated processor.
+
+use std::{env, fs, io, process::Command};
+
+use crate::Result;
+
+/// Instructions of one iteration inside `function` (its path from the crate's name on), for a run of this program with
+/// `arguments` and the number of iterations.
+///
+/// It is the difference of twice as many iterations and `iterations`, so that whatever happens once cancels out.
+pub(crate) fn per_iteration(function: &str, arguments: &[&str], iterations: u32) -> Result<f64> {
+    let once = total(function, arguments, iterations)?;
+    let twice = total(function, arguments, 2 * iterations)?;
+    let difference = twice
+        .checked_sub(once)
+        .ok_or("twice the iterations took fewer instructions")?;
+    Ok(difference as f64 / f64::from(iterations))
+}
+
+fn total(function: &str, arguments: &[&str], iterations: u32) -> Result<u64> {
+    let profile = tempfile::NamedTempFile::new()?;
+    let output = Command::new("valgrind")
+        .arg("--tool=callgrind")
+        // The star stands for the hash that may end a symbol.
+        .arg(format!("--toggle-collect={function}*"))
+        .arg(format!("--callgrind-out-file={}", profile.path().display()))
+        .arg(env::current_exe()?)
+        .args(arguments)
+        .arg(iterations.to_string())
+        .output()
+        .map_err(explain)?;
+    if !output.status.success() {
+        return Err(format!(
+            "valgrind ended with {}:\n{}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        )
+        .into());
+    }
+    match totals(&fs::read_to_string(profile.path())?) {
+        Some(0) => Err(format!("callgrind met no function {function}").into()),
+        Some(instructions) => Ok(instructions),
+        None => Err("callgrind wrote no totals".into()),
+    }
+}
+
+fn explain(error: io::Error) -> Box<dyn std::error::Error> {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            "valgrind is not on the PATH; it counts the instructions (Debian: apt-get install valgrind)".into()
+        }
+        _ => format!("valgrind does not start: {error}").into(),
+    }
+}
+
+/// The total of a profile, which its line `totals:` gives.
+fn totals(profile: &str) -> Option<u64> {
+    profile
+        .lines()
+        .find_map(|line| line.strip_prefix("totals: "))?
+        .trim()
+        .parse()
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_are_read_from_their_line() {
+        assert_eq!(
+            totals("events: Ir\nfn=(1) totals\n16 300\n\ntotals: 7660123\n"),
+            Some(7_660_123)
+        );
+        assert_eq!(totals("events: Ir\n"), None);
+    }
+}

@@ -1,0 +1,90 @@
+use http::{HeaderMap, header::AUTHORIZATION};
+use tower_vitals_core::closed_label;
+
+closed_label! {
+    /// How a request says who makes it, seen from the shape of its credentials alone. Nothing is verified: this tells which door was
+    /// used, not who came in.
+    #[non_exhaustive]
+    pub enum AuthType {
+        /// No credentials.
+        None => "none",
+        /// `Authorization: Basic`
+        Basic => "basic",
+        /// `Authorization: Bearer` with a token of three parts, as a JSON web token has them.
+        Jwt => "jwt",
+        /// `Authorization: Bearer` with any other token.
+        Bearer => "bearer",
+        /// `X-API-Key`
+        ApiKey => "api_key",
+        /// `Authorization` with any other scheme.
+        Other => "other",
+    }
+}
+
+impl AuthType {
+    /// From the headers `Authorization` and, where that is absent, `X-API-Key`.
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        match headers.get(AUTHORIZATION) {
+            Some(credentials) => Self::of_credentials(credentials.as_bytes()),
+            None if headers.contains_key("x-api-key") => Self::ApiKey,
+            None => Self::None,
+        }
+    }
+
+    fn of_credentials(credentials: &[u8]) -> Self {
+        let scheme_end = credentials.iter().position(|byte| *byte == b' ').unwrap_or(credentials.len());
+        let (scheme, rest) = credentials.split_at(scheme_end);
+        if scheme.eq_ignore_ascii_case(b"bearer") {
+            if has_three_parts(rest.trim_ascii()) {
+                Self::Jwt
+            } else {
+                Self::Bearer
+            }
+        } else if scheme.eq_ignore_ascii_case(b"basic") {
+            Self::Basic
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// Whether dots part the token in three, as a JSON web signature's header, payload and signature (which may be empty).
+fn has_three_parts(token: &[u8]) -> bool {
+    let mut parts = token.split(|byte| *byte == b'.');
+    let filled = |part: Option<&[u8]>| part.is_some_and(|part| !part.is_empty());
+    filled(parts.next()) && filled(parts.next()) && parts.next().is_some() && parts.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_told_by_their_shape() {
+        for (name, value, expected) in [
+            ("authorization", "Basic dXNlcjpwYXNz", AuthType::Basic),
+            ("authorization", "basic x", AuthType::Basic),
+            ("authorization", "Bearer abc", AuthType::Bearer),
+            ("authorization", "bearer a.b.c", AuthType::Jwt),
+            ("authorization", "Bearer   a.b.c ", AuthType::Jwt),
+            ("authorization", "Bearer a.b.", AuthType::Jwt),
+            ("authorization", "Bearer a.b", AuthType::Bearer),
+            ("authorization", "Bearer a.b.c.d.e", AuthType::Bearer),
+            ("authorization", "Bearer ..", AuthType::Bearer),
+            ("authorization", "Bearer", AuthType::Bearer),
+            ("authorization", "Digest username=\"x\"", AuthType::Other),
+            ("authorization", "", AuthType::Other),
+            ("x-api-key", "k", AuthType::ApiKey),
+            ("cookie", "a=b", AuthType::None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, value.parse().unwrap());
+            assert_eq!(AuthType::of(&headers), expected, "{name}: {value}");
+        }
+        let both = HeaderMap::from_iter([
+            ("x-api-key".parse().unwrap(), "k".parse().unwrap()),
+            (AUTHORIZATION, "Bearer t".parse().unwrap()),
+        ]);
+        assert_eq!(AuthType::of(&both), AuthType::Bearer);
+    }
+}

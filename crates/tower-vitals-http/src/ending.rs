@@ -1,0 +1,138 @@
+//! When a request is complete, decided from its response's head.
+//!
+//! A body that is wrapped does not see every end. hyper does not ask a known-size body for more once it is done, never asks the body
+//! of a response to `HEAD` or of a 304 on HTTP/1, and on HTTP/1 drops a stream with a `Content-Length` as soon as that many bytes were
+//! sent. So the head says what to wait for.
+
+use http::{
+    HeaderMap, StatusCode,
+    header::{CONTENT_LENGTH, CONTENT_TYPE},
+};
+use http_body::SizeHint;
+
+use crate::{Outcome, method::KnownMethod};
+
+/// What completes a request whose head is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// The head did: no body follows that anybody would wait for.
+    Head,
+    /// So many bytes, or an earlier end of the body.
+    Bytes(u64),
+    /// The end of the body.
+    Body,
+}
+
+/// What a head says about the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    pub(crate) ending: Ending,
+    /// Whether the duration belongs into the histogram of ordinary requests: not for upgrades and streams, which last as long as
+    /// somebody listens.
+    pub(crate) timed: bool,
+    /// What it means when the body is dropped before its end.
+    pub(crate) on_drop: Outcome,
+}
+
+/// Judges a head. `ended` and `hint` are what its body says of itself.
+pub(crate) fn judge(method: KnownMethod, status: StatusCode, headers: &HeaderMap, ended: bool, hint: &SizeHint) -> Verdict {
+    let upgraded = status == StatusCode::SWITCHING_PROTOCOLS || (method == KnownMethod::Connect && status.is_success());
+    let bodiless = method == KnownMethod::Head
+        || status.is_informational()
+        || status == StatusCode::NO_CONTENT
+        || status == StatusCode::NOT_MODIFIED;
+    if upgraded || bodiless || ended {
+        return Verdict {
+            ending: Ending::Head,
+            timed: !upgraded,
+            on_drop: Outcome::Completed,
+        };
+    }
+    let ending = match content_length(headers).or(hint.exact()) {
+        Some(0) => Ending::Head,
+        Some(bytes) => Ending::Bytes(bytes),
+        None => Ending::Body,
+    };
+    let stream = is_stream(headers);
+    Verdict {
+        ending,
+        timed: !stream,
+        // Who leaves a stream of events has had what there was.
+        on_drop: if stream { Outcome::Completed } else { Outcome::Aborted },
+    }
+}
+
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Whether the content type is one that has no end. An unknown length alone says nothing.
+fn is_stream(headers: &HeaderMap) -> bool {
+    let Some(content_type) = headers.get(CONTENT_TYPE) else {
+        return false;
+    };
+    let essence = content_type.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+    let essence = essence.trim_ascii();
+    essence.eq_ignore_ascii_case(b"text/event-stream") || essence.eq_ignore_ascii_case(b"multipart/x-mixed-replace")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(method: KnownMethod, status: u16, headers: &[(http::HeaderName, &str)], exact: Option<u64>) -> Verdict {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.clone(), value.parse().unwrap()))
+            .collect();
+        let hint = exact.map_or_else(SizeHint::new, SizeHint::with_exact);
+        judge(method, StatusCode::from_u16(status).unwrap(), &headers, false, &hint)
+    }
+
+    #[test]
+    fn heads_that_end_the_request() {
+        for (method, status, timed) in [
+            (KnownMethod::Head, 200, true),
+            (KnownMethod::Get, 204, true),
+            (KnownMethod::Get, 304, true),
+            (KnownMethod::Get, 101, false),
+            (KnownMethod::Connect, 200, false),
+        ] {
+            let verdict = verdict(method, status, &[], Some(5));
+            assert_eq!((verdict.ending, verdict.timed), (Ending::Head, timed), "{method:?} {status}");
+        }
+        assert_eq!(verdict(KnownMethod::Connect, 407, &[], None).ending, Ending::Body);
+        let ended = judge(KnownMethod::Get, StatusCode::OK, &HeaderMap::new(), true, &SizeHint::new());
+        assert_eq!(ended.ending, Ending::Head);
+    }
+
+    #[test]
+    fn the_header_counts_before_the_hint() {
+        let get = KnownMethod::Get;
+        assert_eq!(verdict(get, 200, &[(CONTENT_LENGTH, "7")], None).ending, Ending::Bytes(7));
+        assert_eq!(verdict(get, 200, &[(CONTENT_LENGTH, "7")], Some(9)).ending, Ending::Bytes(7));
+        assert_eq!(verdict(get, 200, &[(CONTENT_LENGTH, "x")], Some(9)).ending, Ending::Bytes(9));
+        assert_eq!(verdict(get, 200, &[], None).ending, Ending::Body);
+        assert_eq!(verdict(get, 200, &[(CONTENT_LENGTH, "0")], None).ending, Ending::Head);
+    }
+
+    #[test]
+    fn who_leaves_a_stream_of_events_has_completed_it() {
+        let events = verdict(
+            KnownMethod::Get,
+            200,
+            &[(CONTENT_TYPE, "Text/Event-Stream; charset=utf-8")],
+            None,
+        );
+        assert_eq!((events.on_drop, events.timed), (Outcome::Completed, false));
+        let parts = verdict(
+            KnownMethod::Get,
+            200,
+            &[(CONTENT_TYPE, "multipart/x-mixed-replace;boundary=x")],
+            None,
+        );
+        assert_eq!((parts.on_drop, parts.timed), (Outcome::Completed, false));
+        let other = verdict(KnownMethod::Get, 200, &[(CONTENT_TYPE, "text/event-streams")], None);
+        assert_eq!((other.on_drop, other.timed), (Outcome::Aborted, true));
+    }
+}

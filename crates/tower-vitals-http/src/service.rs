@@ -1,0 +1,71 @@
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use crate::{
+    MetricsBody, Outcome, ResponseFuture,
+    counted::{Counted, Endpoint},
+};
+
+/// The service that [`MetricsLayer`](crate::MetricsLayer) makes.
+///
+/// Counting starts when it is called, before the inner service is, and ends with the response's body.
+///
+/// # Clone
+/// A clone counts into the same series.
+#[derive(Clone, Debug)]
+pub struct Metrics<S> {
+    inner: S,
+    endpoint: Arc<Endpoint>,
+}
+
+impl<S> Metrics<S> {
+    pub(crate) fn new(inner: S, endpoint: Arc<Endpoint>) -> Self {
+        Self { inner, endpoint }
+    }
+
+    /// The inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for Metrics<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    R: Body,
+{
+    type Response = Response<MetricsBody<R>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let Some(mut counted) = Counted::begin(&self.endpoint, &request) else {
+            return ResponseFuture::new(self.inner.call(request), None);
+        };
+        let scope = counted.slot.enter();
+        let inner = self.inner.call(request);
+        drop(scope);
+        counted.on_drop = Outcome::Aborted;
+        ResponseFuture::new(inner, Some(counted))
+    }
+}

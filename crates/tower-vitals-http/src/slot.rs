@@ -1,0 +1,161 @@
+//! The slot in which code further in leaves what it knows about a request.
+//!
+//! A slot travels with its request's future and is the thread's current one while that is called or polled, so reaching it costs no
+//! allocation and no place in the request's extensions. Slots of requests that are served inside one another (by layers of different
+//! [`Vitals`](tower_vitals_core::Vitals)) stand on a stack.
+
+use std::{borrow::Cow, cell::RefCell, mem};
+
+/// What is known about a request beyond its head.
+#[derive(Debug, Default)]
+pub(crate) struct Slot {
+    /// Whose request this is: one of them is counted once, however often a layer is passed.
+    owner: usize,
+    /// Whether the layer found a route itself.
+    matched: bool,
+    route: Option<Cow<'static, str>>,
+}
+
+/// Makes a slot the current one for as long as it lives.
+#[derive(Debug)]
+pub(crate) struct Scope<'a> {
+    home: &'a mut Slot,
+}
+
+thread_local! {
+    static SLOTS: RefCell<Vec<Slot>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Names the route of the request that is being served, for the label `route`.
+///
+/// Call it from a handler, a fallback or a middleware, while the request's future runs: for services mounted with `nest_service`, for
+/// fallbacks that dispatch on their own, or for a layer outside the router. A tag goes before the template of the router, and the last
+/// one counts. The text must be a template, not a path; routes beyond the label's budget become `_other`.
+///
+/// Returns whether there was a request to tag. There is none outside a [`MetricsLayer`](crate::MetricsLayer), in tasks that were
+/// spawned, and while a response's body is being made; then nothing happens.
+///
+/// # Example
+/// ```
+/// async fn files() -> &'static str {
+///     tower_vitals_http::tag_route("/files/{*path}");
+///     "…"
+/// }
+/// ```
+#[allow(clippy::must_use_candidate)] // what is outside a request needs no tag
+pub fn tag_route(route: impl Into<Cow<'static, str>>) -> bool {
+    let route = route.into();
+    with_slots(|slots| {
+        for slot in slots.iter_mut() {
+            slot.route = Some(route.clone());
+        }
+        !slots.is_empty()
+    })
+    .unwrap_or(false)
+}
+
+/// Whether a request of this owner is being served already. If it has no route yet, it takes this one.
+pub(crate) fn is_counted(owner: usize, route: impl FnOnce() -> Option<String>) -> bool {
+    let missing = with_slots(|slots| {
+        let slot = slots.iter().rev().find(|slot| slot.owner == owner)?;
+        Some(!slot.matched && slot.route.is_none())
+    });
+    let Some(Some(missing)) = missing else { return false };
+    if missing {
+        // The route is told by the application's code, which may look at the slots itself: nothing is borrowed meanwhile.
+        if let Some(route) = route() {
+            with_slots(|slots| {
+                if let Some(slot) = slots.iter_mut().rev().find(|slot| slot.owner == owner) {
+                    slot.route = Some(route.into());
+                }
+            });
+        }
+    }
+    true
+}
+
+impl Slot {
+    pub(crate) fn new(owner: usize) -> Self {
+        Self {
+            owner,
+            matched: false,
+            route: None,
+        }
+    }
+
+    /// The layer found the route itself.
+    pub(crate) fn set_matched(&mut self) {
+        self.matched = true;
+    }
+
+    /// The route that code further in gave.
+    pub(crate) fn take_route(&mut self) -> Option<Cow<'static, str>> {
+        self.route.take()
+    }
+
+    /// Makes this the current slot until the scope is dropped, on unwinding too.
+    pub(crate) fn enter(&mut self) -> Scope<'_> {
+        with_slots(|slots| slots.push(mem::take(self)));
+        Scope { home: self }
+    }
+}
+
+impl Drop for Scope<'_> {
+    fn drop(&mut self) {
+        if let Some(Some(slot)) = with_slots(Vec::pop) {
+            *self.home = slot;
+        }
+    }
+}
+
+/// None when the thread's locals are gone already: then there are no slots.
+fn with_slots<R>(f: impl FnOnce(&mut Vec<Slot>) -> R) -> Option<R> {
+    SLOTS
+        .try_with(|slots| slots.try_borrow_mut().ok().map(|mut slots| f(&mut slots)))
+        .ok()
+        .flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    #[test]
+    fn a_tag_lands_in_the_slot_of_its_scope() {
+        let mut slot = Slot::new(1);
+        assert!(!tag_route("/outside"));
+        {
+            let _scope = slot.enter();
+            assert!(tag_route("/a"));
+            assert!(tag_route("/b"));
+        }
+        assert!(!tag_route("/outside"));
+        assert_eq!(slot.take_route().as_deref(), Some("/b"));
+    }
+
+    #[test]
+    fn a_panic_brings_the_slot_home() {
+        let mut slot = Slot::new(1);
+        let unwound = catch_unwind(AssertUnwindSafe(|| {
+            let _scope = slot.enter();
+            tag_route("/a");
+            std::panic::resume_unwind(Box::new("on purpose"));
+        }));
+        assert!(unwound.is_err());
+        assert_eq!(slot.take_route().as_deref(), Some("/a"));
+        assert!(!tag_route("/outside"));
+    }
+
+    #[test]
+    fn a_request_is_known_to_its_owner_only() {
+        let (mut outer, mut inner) = (Slot::new(1), Slot::new(2));
+        let _outer = outer.enter();
+        let _inner = inner.enter();
+        assert!(is_counted(1, || None) && is_counted(2, || None));
+        assert!(!is_counted(3, || unreachable!()));
+        assert!(is_counted(1, || Some("/late".into())));
+        assert!(is_counted(1, || unreachable!("it has a route now")));
+    }
+}
