@@ -28,7 +28,7 @@ fn total(function: &str, arguments: &[&str], iterations: u32) -> Result<u64> {
         .args(arguments)
         .arg(iterations.to_string())
         .output()
-        .map_err(explain)?;
+        .map_err(|error| explain(&error))?;
     if !output.status.success() {
         return Err(format!(
             "valgrind ended with {}:\n{}",
@@ -44,7 +44,7 @@ fn total(function: &str, arguments: &[&str], iterations: u32) -> Result<u64> {
     }
 }
 
-fn explain(error: io::Error) -> Box<dyn std::error::Error> {
+fn explain(error: &io::Error) -> Box<dyn std::error::Error> {
     match error.kind() {
         io::ErrorKind::NotFound => {
             "valgrind is not on the PATH; it counts the instructions (Debian: apt-get install valgrind)".into()
