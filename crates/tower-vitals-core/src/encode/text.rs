@@ -154,3 +154,134 @@ fn escape_help(out: &mut String, help: &str, quotes: bool) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+    use crate::{Bounds, Vitals};
+
+    fn vitals() -> Vitals {
+        let vitals = Vitals::builder()
+            .namespace("t")
+            .constant_label("service", "a\"b")
+            .build()
+            .unwrap();
+        vitals
+            .counter("jobs_total", "Jobs \"run\"\nin C:\\")
+            .labels(["queue"])
+            .unwrap()
+            .with(["m\\n"])
+            .inc();
+        vitals.float_counter("spent_joules", "Energy").register().unwrap().inc_by(0.5);
+        vitals.gauge("level", "Level").register().unwrap().set(-4);
+        let waits = vitals
+            .histogram("wait_seconds", "Waits")
+            .buckets([0.5, 1.0])
+            .labels(["queue"])
+            .unwrap();
+        waits.with(["mail"]).observe_duration(Duration::from_millis(500));
+        waits.with(["mail"]).observe(2.25);
+        vitals
+    }
+
+    const SERIES: &str = r#"t_vitals_series{service="a\"b",family="t_jobs_total"} 1
+t_vitals_series{service="a\"b",family="t_level"} 1
+t_vitals_series{service="a\"b",family="t_spent_joules_total"} 1
+t_vitals_series{service="a\"b",family="t_vitals_attachment_errors_total"} 0
+t_vitals_series{service="a\"b",family="t_vitals_label_overflow_total"} 0
+t_vitals_series{service="a\"b",family="t_vitals_series"} 7
+t_vitals_series{service="a\"b",family="t_wait_seconds"} 1
+"#;
+
+    const SECONDS: &str = r#"t_wait_seconds_bucket{service="a\"b",queue="mail",le="0.5"} 1
+t_wait_seconds_bucket{service="a\"b",queue="mail",le="1.0"} 1
+t_wait_seconds_bucket{service="a\"b",queue="mail",le="+Inf"} 2
+t_wait_seconds_sum{service="a\"b",queue="mail"} 2.75
+t_wait_seconds_count{service="a\"b",queue="mail"} 2
+"#;
+
+    #[test]
+    fn prometheus_text() {
+        let expected = r#"# HELP t_jobs_total Jobs "run"\nin C:\\
+# TYPE t_jobs_total counter
+t_jobs_total{service="a\"b",queue="m\\n"} 1
+# HELP t_level Level
+# TYPE t_level gauge
+t_level{service="a\"b"} -4
+# HELP t_spent_joules_total Energy
+# TYPE t_spent_joules_total counter
+t_spent_joules_total{service="a\"b"} 0.5
+# HELP t_vitals_series Series that a family has
+# TYPE t_vitals_series gauge
+"#;
+        let seconds = "# HELP t_wait_seconds Waits\n# TYPE t_wait_seconds histogram\n";
+        let text = vitals().encode_to_string(Protocol::TEXT);
+        assert_eq!(text, [expected, SERIES, seconds, SECONDS].concat());
+    }
+
+    #[test]
+    fn open_metrics() {
+        let expected = r#"# HELP t_jobs Jobs \"run\"\nin C:\\
+# TYPE t_jobs counter
+t_jobs_total{service="a\"b",queue="m\\n"} 1
+# HELP t_level Level
+# TYPE t_level gauge
+t_level{service="a\"b"} -4
+# HELP t_spent_joules Energy
+# TYPE t_spent_joules counter
+# UNIT t_spent_joules joules
+t_spent_joules_total{service="a\"b"} 0.5
+# HELP t_vitals_series Series that a family has
+# TYPE t_vitals_series gauge
+"#;
+        let seconds = "# HELP t_wait_seconds Waits\n# TYPE t_wait_seconds histogram\n# UNIT t_wait_seconds seconds\n";
+        let text = vitals().encode_to_string(Protocol::OPEN_METRICS);
+        assert_eq!(text, [expected, SERIES, seconds, SECONDS, "# EOF\n"].concat());
+    }
+
+    fn with_exemplars(protocol: Protocol) -> String {
+        let exemplar = Exemplar {
+            labels: &[("trace_id", "a\"b")],
+            value: 0.25,
+            time: Some(SystemTime::UNIX_EPOCH + Duration::from_millis(1500)),
+        };
+        let mut writer = TextWriter::new(protocol);
+        writer.name = "x".into();
+        writer.counter(
+            "",
+            &CounterPoint {
+                value: Number::Unsigned(3),
+                start: SystemTime::UNIX_EPOCH,
+                exemplar: Some(exemplar),
+            },
+        );
+        writer.histogram(
+            "a=\"b\"",
+            &HistogramPoint {
+                bounds: &Bounds::try_new(&[1.0]).unwrap(),
+                counts: &[1, 0],
+                sum: Number::Float(0.25),
+                start: SystemTime::UNIX_EPOCH,
+                exemplars: &[Some(exemplar), None],
+                native: None,
+            },
+        );
+        writer.take()
+    }
+
+    #[test]
+    fn exemplars_stand_in_open_metrics_only() {
+        let plain = with_exemplars(Protocol::TEXT);
+        assert_eq!(
+            plain.lines().take(3).collect::<Vec<_>>(),
+            ["x 3", r#"x_bucket{a="b",le="1.0"} 1"#, r#"x_bucket{a="b",le="+Inf"} 1"#]
+        );
+        let lines = with_exemplars(Protocol::OPEN_METRICS);
+        let lines: Vec<_> = lines.lines().collect();
+        assert_eq!(lines[0], r#"x 3 # {trace_id="a\"b"} 0.25 1.5"#);
+        assert_eq!(lines[1], r#"x_bucket{a="b",le="1.0"} 1 # {trace_id="a\"b"} 0.25 1.5"#);
+        assert_eq!(lines[2], r#"x_bucket{a="b",le="+Inf"} 1"#);
+    }
+}
