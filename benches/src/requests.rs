@@ -1,6 +1,7 @@
 //! The part `requests`: what a layer adds to each request of an axum application.
 
 use axum::Router;
+use tower_vitals::{MetricsLayer, Vitals};
 
 use crate::{
     Result,
@@ -17,7 +18,7 @@ struct Entry {
 }
 
 /// The first one is what the others add to.
-const ENTRIES: [Entry; 2] = [
+const ENTRIES: [Entry; 3] = [
     Entry {
         name: "bare",
         layer: |routes| routes,
@@ -26,6 +27,10 @@ const ENTRIES: [Entry; 2] = [
         name: "no-op layer",
         layer: |routes| routes.layer(NoOpLayer),
     },
+    Entry {
+        name: "tower-vitals",
+        layer: |routes| routes.layer(MetricsLayer::new(&Vitals::new())),
+    },
 ];
 
 /// Requests that one run serves; callgrind also runs twice as many.
@@ -33,7 +38,7 @@ const REQUESTS: u32 = 1_000;
 
 /// Figures of one request.
 struct Cost {
-    /// Of two runs.
+    /// Of two measurements.
     instructions: [f64; 2],
     allocations: Allocations,
 }
@@ -67,13 +72,15 @@ fn method(costs: &[Cost]) -> String {
     format!(
         "command:   cargo run --release -p benches -- requests
 versions:  {rustc}, axum {axum}
-method:    per request, GET /users/42 with 200 in an axum Router of 20 routes after `with_state(())`, called in-process on one
-           thread as `axum::serve` calls it, to the end of the body; `bare` includes making the request. Instructions:
-           callgrind, ({twice} requests - {REQUESTS} requests) / {REQUESTS}. Allocations: counted by the global allocator over
-           {REQUESTS} requests, after as many; the counting is one of the instructions of each allocation.
-spread:    {spread:.1} instructions at most between two runs of an entry; the table shows the first run",
+request:   GET /users/42 answered with 200 by an axum Router of 20 routes after `with_state(())`, called in-process on one thread
+           as `axum::serve` calls it, to the end of the body; `bare` includes making the request
+method:    instructions: callgrind, ({twice} requests - {REQUESTS} requests) / {REQUESTS}, the least of {runs} runs each; valgrind reads the
+           clock by a system call, whose inside does not count. Allocations: those of {REQUESTS} requests after as many others, by
+           a counting global allocator that is there while instructions are counted too
+spread:    at most {spread:.1} instructions between two measurements of an entry; the table shows the first",
+        runs = callgrind::RUNS,
         rustc = versions::RUSTC,
-        axum = versions::of("axum").unwrap_or("unknown"),
+        axum = versions::of("axum").unwrap_or_else(|| "unknown".into()),
         twice = 2 * REQUESTS,
     )
 }
@@ -110,5 +117,25 @@ impl Cost {
 
     fn spread(&self) -> f64 {
         (self.instructions[0] - self.instructions[1]).abs()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tower_vitals::encode::Protocol;
+
+    use super::*;
+
+    #[test]
+    fn measured_requests_are_recorded_as_completed() {
+        let vitals = Vitals::new();
+        app::repeat(&app::routes().layer(MetricsLayer::new(&vitals)).with_state(()), 3);
+        let scrape = vitals.encode_to_string(Protocol::Text0);
+        let samples: Vec<&str> = scrape
+            .lines()
+            .filter(|line| line.starts_with("http_requests_total{"))
+            .collect();
+        let labels = r#"method="GET",route="/users/{id}",status="200",auth_type="none",outcome="completed""#;
+        assert_eq!(samples, [format!("http_requests_total{{{labels}}} 3")]);
     }
 }

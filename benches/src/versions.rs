@@ -3,9 +3,10 @@
 /// The compiler that built this program.
 pub(crate) const RUSTC: &str = env!("RUSTC_VERSION");
 
-/// The version of a package that this program was built with.
-pub(crate) fn of(package: &str) -> Option<&'static str> {
-    locked(include_str!("../../Cargo.lock"), package)
+/// The version of a package that this program was built with, where its lock file still is.
+pub(crate) fn of(package: &str) -> Option<String> {
+    let lock = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock")).ok()?;
+    locked(&lock, package).map(str::to_owned)
 }
 
 fn locked<'a>(lock: &'a str, package: &str) -> Option<&'a str> {
