@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use tower_vitals_core::{
-    Attachment, AttachmentError, ClosedLabel, LeftOut, LONGEST_VALUE, RegisterError, Vitals, closed_label,
+    Attachment, AttachmentError, ClosedLabel, LONGEST_VALUE, LeftOut, RegisterError, Vitals, closed_label,
     encode::{Encoder, Protocol},
 };
 
@@ -23,7 +23,7 @@ fn text(vitals: &Vitals) -> String {
 }
 
 fn message<T: std::fmt::Debug>(result: Result<T, RegisterError>) -> String {
-    result.unwrap_err().to_string()
+    result.expect_err("an error was expected").to_string()
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn the_catalogue_lists_every_family() {
         .labels(["country"])
         .unwrap();
     let catalogue = vitals.catalogue();
-    let names: Vec<_> = catalogue.iter().map(|family| family.sample_name()).collect();
+    let names: Vec<_> = catalogue.iter().map(tower_vitals_core::Descriptor::sample_name).collect();
     assert_eq!(
         names,
         [

@@ -32,7 +32,9 @@ pub(crate) fn negotiate(headers: &HeaderMap, allowed: &[ProtocolKind]) -> Protoc
     let mut best: Option<(u16, Protocol)> = None;
     let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     for range in values.flat_map(|value| split(value, ',')) {
-        let Some((quality, protocol)) = read(range, allowed) else { continue };
+        let Some((quality, protocol)) = read(range, allowed) else {
+            continue;
+        };
         if quality > best.map_or(0, |(quality, _)| quality) {
             best = Some((quality, protocol));
         }
@@ -52,7 +54,9 @@ fn read(range: &str, allowed: &[ProtocolKind]) -> Option<(u16, Protocol)> {
     let media = parts.next()?.to_ascii_lowercase();
     let (mut version, mut escaping, mut quality) = (None, Escaping::Unspecified, 1000);
     for parameter in parts {
-        let Some((name, value)) = parameter.split_once('=') else { continue };
+        let Some((name, value)) = parameter.split_once('=') else {
+            continue;
+        };
         let value = value.trim().trim_matches('"');
         match name.trim().to_ascii_lowercase().as_str() {
             "version" => version = Some(value),
@@ -69,7 +73,11 @@ fn read(range: &str, allowed: &[ProtocolKind]) -> Option<(u16, Protocol)> {
         ("*/*", _) => default(allowed),
         _ => return None,
     };
-    let kind = if protocol.is_open_metrics() { ProtocolKind::OpenMetrics } else { ProtocolKind::Text };
+    let kind = if protocol.is_open_metrics() {
+        ProtocolKind::OpenMetrics
+    } else {
+        ProtocolKind::Text
+    };
     allowed.contains(&kind).then_some((quality, protocol))
 }
 
@@ -136,21 +144,33 @@ mod tests {
         let accept = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
                       application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,\
                       text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
-        assert_eq!(negotiated(accept), "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8");
+        assert_eq!(
+            negotiated(accept),
+            "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8"
+        );
     }
 
     #[test]
     fn quality_decides_and_then_the_order() {
         for (accept, expected) in [
-            ("text/plain;version=0.0.4;q=0.9,application/openmetrics-text;version=1.0.0;q=0.8", TEXT0),
+            (
+                "text/plain;version=0.0.4;q=0.9,application/openmetrics-text;version=1.0.0;q=0.8",
+                TEXT0,
+            ),
             ("application/openmetrics-text;version=0.0.1,text/plain", OM0),
             ("text/plain,application/openmetrics-text;version=1.0.0", TEXT0),
             ("application/openmetrics-text;version=1.0.0;q=0,text/plain;q=0.1", TEXT0),
             ("application/openmetrics-text; version=\"1.0.0\" ; q=1.000", OM1),
             ("APPLICATION/OPENMETRICS-TEXT;VERSION=1.0.0", OM1),
             ("application/openmetrics-text", OM0),
-            ("text/plain;version=1.0.0;escaping=dots", "text/plain; version=1.0.0; charset=utf-8; escaping=dots"),
-            ("text/plain;version=1.0.0;escaping=\"x, y\"", "text/plain; version=1.0.0; charset=utf-8"),
+            (
+                "text/plain;version=1.0.0;escaping=dots",
+                "text/plain; version=1.0.0; charset=utf-8; escaping=dots",
+            ),
+            (
+                "text/plain;version=1.0.0;escaping=\"x, y\"",
+                "text/plain; version=1.0.0; charset=utf-8",
+            ),
         ] {
             assert_eq!(negotiated(accept), expected, "{accept}");
         }

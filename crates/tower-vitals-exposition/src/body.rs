@@ -82,6 +82,8 @@ impl Body for ScrapeBody {
 
 impl fmt::Debug for ScrapeBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ScrapeBody").field("ended", &self.is_end_stream()).finish_non_exhaustive()
+        f.debug_struct("ScrapeBody")
+            .field("ended", &self.is_end_stream())
+            .finish_non_exhaustive()
     }
 }

@@ -146,7 +146,11 @@ mod tests {
         for queue in 0..5000 {
             family.with([&format!("a queue with the number {queue}")]).inc();
         }
-        let mut body = MetricsRoute::new(&vitals).oneshot(Request::new(())).await.unwrap().into_body();
+        let mut body = MetricsRoute::new(&vitals)
+            .oneshot(Request::new(()))
+            .await
+            .unwrap()
+            .into_body();
         let (mut chunks, mut text) = (0, String::new());
         while let Some(frame) = body.frame().await {
             let data = frame.unwrap().into_data().unwrap();

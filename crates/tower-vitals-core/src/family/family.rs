@@ -49,7 +49,10 @@ pub(crate) struct Inner<I: Instrument> {
 #[derive(Debug)]
 pub(super) enum Values {
     Open(Box<Budget>),
-    Closed(&'static [&'static str]),
+    Closed {
+        set: &'static [&'static str],
+        overflow: Option<Overflow>,
+    },
 }
 
 // === impl Family ===
@@ -116,8 +119,7 @@ impl<I: Instrument, const N: usize> Family<I, N> {
     #[must_use]
     pub fn admits(&self, label: usize, value: &str) -> bool {
         match self.inner.values.get(label) {
-            Some(Values::Open(budget)) => *value == *OTHER || budget.admit(&label_value(value)),
-            Some(Values::Closed(set)) => set.contains(&value),
+            Some(allowed) => allowed.admit(&label_value(value)),
             None => false,
         }
     }
@@ -193,12 +195,10 @@ impl<I: Instrument> Inner<I> {
         // A full family takes no new values either: they would use up budgets for nothing.
         let full = self.table.len() >= self.most;
         let bound = |(value, allowed): (&&'a str, &Values)| match allowed {
-            Values::Closed(set) if set.contains(value) => Cow::Borrowed(*value),
-            Values::Closed(_) => Cow::Borrowed(OTHER),
-            Values::Open(budget) => {
+            Values::Open(_) if full => label_value(value),
+            allowed => {
                 let value = label_value(value);
-                let known = *value == *OTHER || full || budget.admit(&value);
-                if known { value } else { Cow::Borrowed(OTHER) }
+                if allowed.admit(&value) { value } else { Cow::Borrowed(OTHER) }
             }
         };
         values.iter().zip(&self.values).map(bound).collect()
@@ -209,7 +209,22 @@ impl Values {
     pub(super) fn new(label: &Label, overflow: Option<Overflow>) -> Self {
         match label.values() {
             LabelValues::Budget(most) => Self::Open(Box::new(Budget::new(*most, overflow))),
-            LabelValues::Closed(set) => Self::Closed(set),
+            LabelValues::Closed(set) => Self::Closed { set, overflow },
+        }
+    }
+
+    /// Whether the value may stand in a series. A refusal is counted.
+    fn admit(&self, value: &str) -> bool {
+        match self {
+            _ if *value == *OTHER => true,
+            Self::Open(budget) => budget.admit(value),
+            Self::Closed { set, overflow } => {
+                let admitted = set.contains(&value);
+                if let (false, Some(overflow)) = (admitted, overflow) {
+                    overflow.count();
+                }
+                admitted
+            }
         }
     }
 }

@@ -96,7 +96,9 @@ impl Histogram {
         if nanos <= FINE {
             words[fine].fetch_add(nanos, Ordering::Relaxed);
         } else {
-            words[fine + 1].fetch_add(nanos / 1000, Ordering::Relaxed);
+            // These can be of any length (infinity is one), so a few could wrap the sum, which must not fall.
+            let more = |sum: u64| Some(sum.saturating_add(nanos / 1000));
+            let _ = words[fine + 1].fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
         }
     }
 

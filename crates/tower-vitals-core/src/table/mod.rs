@@ -2,9 +2,9 @@
 //!
 //! Three parts, each in a file of its own:
 //!
-//! - [`slots`] keeps the entries in the order in which they came, in segments that never move. A scrape walks them by number, so it
+//! - `slots` keeps the entries in the order in which they came, in segments that never move. A scrape walks them by number, so it
 //!   needs no snapshot and holds nothing between two steps.
-//! - [`index`] finds the slot of a key: an open-addressed array of atomic words, replaced as a whole when it is half full.
+//! - `index` finds the slot of a key: an open-addressed array of atomic words, replaced as a whole when it is half full.
 //! - [`Table`] joins them. Readers load atomics; writers (a new entry, a removal) take one mutex that no reader knows of.
 //!
 //! An entry is handed out as an [`Entry`], which borrows it from the table without touching a shared reference count. An [`Entry`] or a
