@@ -56,6 +56,7 @@ impl<W: Words> Sharded<W> {
     }
 
     /// The words that this thread adds to.
+    #[inline]
     pub(crate) fn mine(&self) -> &W {
         let shard = this_shard();
         if self.owner.load(Ordering::Relaxed) == shard {
@@ -91,6 +92,7 @@ impl<W: Words> Sharded<W> {
     }
 }
 
+#[inline]
 fn this_shard() -> u8 {
     // A thread whose locals are gone already records as shard 0.
     SHARD

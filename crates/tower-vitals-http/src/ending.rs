@@ -48,12 +48,14 @@ pub(crate) fn judge(method: KnownMethod, status: StatusCode, headers: &HeaderMap
             on_drop: Outcome::Completed,
         };
     }
-    let ending = match content_length(headers).or(hint.exact()) {
+    // A body that knows its size is no stream, and the header says the same.
+    let size = hint.exact();
+    let stream = size.is_none() && is_stream(headers);
+    let ending = match size.or_else(|| content_length(headers)) {
         Some(0) => Ending::Head,
         Some(bytes) => Ending::Bytes(bytes),
         None => Ending::Body,
     };
-    let stream = is_stream(headers);
     Verdict {
         ending,
         timed: !stream,
@@ -107,10 +109,10 @@ mod tests {
     }
 
     #[test]
-    fn the_header_counts_before_the_hint() {
+    fn the_size_comes_from_the_body_or_else_from_the_header() {
         let get = KnownMethod::Get;
         assert_eq!(verdict(get, 200, &[(CONTENT_LENGTH, "7")], None).ending, Ending::Bytes(7));
-        assert_eq!(verdict(get, 200, &[(CONTENT_LENGTH, "7")], Some(9)).ending, Ending::Bytes(7));
+        assert_eq!(verdict(get, 200, &[(CONTENT_LENGTH, "7")], Some(7)).ending, Ending::Bytes(7));
         assert_eq!(verdict(get, 200, &[(CONTENT_LENGTH, "x")], Some(9)).ending, Ending::Bytes(9));
         assert_eq!(verdict(get, 200, &[], None).ending, Ending::Body);
         assert_eq!(verdict(get, 200, &[(CONTENT_LENGTH, "0")], None).ending, Ending::Head);

@@ -45,7 +45,9 @@ pub(crate) struct Records {
 #[derive(Debug)]
 pub(crate) struct Route {
     text: Box<str>,
-    records: Table<Record>,
+    /// The kinds that came first, which are nearly always all that come often: a few comparisons find them.
+    first: [OnceLock<Record>; 4],
+    others: Table<Record>,
 }
 
 /// The series into which requests of one kind are recorded.
@@ -145,11 +147,20 @@ impl Records {
 
     /// Records a request of a route. `duration` is given if it belongs into the histogram.
     pub(crate) fn record(&self, route: &Route, kind: Kind, duration: Option<Duration>) {
-        let hash = kind.hash();
-        let is = |record: &Record| record.kind == kind;
-        if let Some(known) = route.records.get(hash, is) {
+        if let Some(known) = route.first(kind) {
             return known.record(self, route, duration);
         }
+        let hash = kind.hash();
+        let is = |record: &Record| record.kind == kind;
+        if let Some(known) = route.others.get(hash, is) {
+            return known.record(self, route, duration);
+        }
+        self.record_by_labels(route, kind, duration);
+    }
+
+    /// Records a request of a kind that the route has not seen, and keeps its series ready.
+    #[cold]
+    fn record_by_labels(&self, route: &Route, kind: Kind, duration: Option<Duration>) {
         let (labels, labels_duration) = (kind.labels(&route.text), kind.duration_labels(&route.text));
         let requests = self.requests.with(labels);
         requests.inc();
@@ -158,12 +169,7 @@ impl Records {
         }
         // What a budget replaced is not kept ready, so that each replacement is counted.
         if self.requests.get(labels).is_some() {
-            let make = |_| Record {
-                kind,
-                requests: requests.hold(),
-                duration: OnceLock::new(),
-            };
-            route.records.get_or_insert(hash, is, MOST_RECORDS, make);
+            route.keep(kind, &requests.hold());
         }
     }
 }
@@ -182,8 +188,29 @@ impl Route {
     fn new(text: &str) -> Self {
         Self {
             text: text.into(),
-            records: Table::new(),
+            first: [const { OnceLock::new() }; 4],
+            others: Table::new(),
         }
+    }
+
+    fn first(&self, kind: Kind) -> Option<&Record> {
+        self.first.iter().map_while(OnceLock::get).find(|record| record.kind == kind)
+    }
+
+    fn keep(&self, kind: Kind, requests: &Handle<Counter>) {
+        let record = || Record {
+            kind,
+            requests: requests.clone(),
+            duration: OnceLock::new(),
+        };
+        // Two threads may come with the same kind. The place that one of them takes is the place of both.
+        for place in &self.first {
+            if place.get_or_init(record).kind == kind {
+                return;
+            }
+        }
+        self.others
+            .get_or_insert(kind.hash(), |known| known.kind == kind, MOST_RECORDS, |_| record());
     }
 
     pub(crate) fn text(&self) -> &str {

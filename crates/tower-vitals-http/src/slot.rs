@@ -13,7 +13,8 @@ pub(crate) struct Slot {
     owner: usize,
     /// Whether the layer found a route itself.
     matched: bool,
-    route: Option<Cow<'static, str>>,
+    /// In a box, because slots move with their futures and hardly any has one.
+    route: Option<Box<Cow<'static, str>>>,
 }
 
 /// Makes a slot the current one for as long as it lives.
@@ -47,7 +48,7 @@ pub fn tag_route(route: impl Into<Cow<'static, str>>) -> bool {
     let route = route.into();
     with_slots(|slots| {
         for slot in slots.iter_mut() {
-            slot.route = Some(route.clone());
+            slot.route = Some(Box::new(route.clone()));
         }
         !slots.is_empty()
     })
@@ -66,7 +67,7 @@ pub(crate) fn is_counted(owner: usize, route: impl FnOnce() -> Option<String>) -
         if let Some(route) = route() {
             with_slots(|slots| {
                 if let Some(slot) = slots.iter_mut().rev().find(|slot| slot.owner == owner) {
-                    slot.route = Some(route.into());
+                    slot.route = Some(Box::new(route.into()));
                 }
             });
         }
@@ -90,7 +91,7 @@ impl Slot {
 
     /// The route that code further in gave.
     pub(crate) fn take_route(&mut self) -> Option<Cow<'static, str>> {
-        self.route.take()
+        self.route.take().map(|route| *route)
     }
 
     /// Makes this the current slot until the scope is dropped, on unwinding too.

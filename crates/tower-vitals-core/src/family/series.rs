@@ -41,6 +41,7 @@ impl<I> Ref<I> {
 impl<I> Deref for Ref<I> {
     type Target = I;
 
+    #[inline]
     fn deref(&self) -> &I {
         &self.entry.instrument
     }
@@ -72,6 +73,7 @@ impl<I> Clone for Handle<I> {
 impl<I> Deref for Handle<I> {
     type Target = I;
 
+    #[inline]
     fn deref(&self) -> &I {
         &self.series.instrument
     }

@@ -29,11 +29,13 @@ pub struct FloatCounter {
 
 impl Counter {
     /// Counts one.
+    #[inline]
     pub fn inc(&self) {
         self.inc_by(1);
     }
 
     /// Counts several at once.
+    #[inline]
     pub fn inc_by(&self, more: u64) {
         self.value.mine()[0].fetch_add(more, Ordering::Relaxed);
     }

@@ -43,11 +43,13 @@ pub struct InFlightGuard<H: Deref<Target = InFlight>> {
 
 impl InFlight {
     /// Counts a start. Each must have its [`end`](Self::end); [`start`](crate::Handle::start) on a handle takes care of that.
+    #[inline]
     pub fn begin(&self) {
         self.words.mine()[STARTED].fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts an end, on any thread.
+    #[inline]
     pub fn end(&self) {
         // Pairs with the fence in `get`: who reads this end reads its start.
         self.words.mine()[ENDED].fetch_add(1, Ordering::Release);
