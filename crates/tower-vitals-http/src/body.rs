@@ -8,7 +8,7 @@ use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::{Outcome, counted::Rest};
+use crate::{Outcome, counted::Counted};
 
 pin_project! {
     /// The body of a response that is counted to its end. Frames, trailers, errors, size and end are those of the inner body.
@@ -16,13 +16,13 @@ pin_project! {
         #[pin]
         inner: B,
         // None when the request is recorded already, or not counted here.
-        rest: Option<Rest>,
+        counted: Option<Counted>,
     }
 }
 
 impl<B> MetricsBody<B> {
-    pub(crate) fn new(inner: B, rest: Option<Rest>) -> Self {
-        Self { inner, rest }
+    pub(crate) fn new(inner: B, counted: Option<Counted>) -> Self {
+        Self { inner, counted }
     }
 
     /// The inner body.
@@ -37,25 +37,27 @@ impl<B: Body> Body for MetricsBody<B> {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
-        let Some(rest) = this.rest else {
+        let Some(counted) = this.counted else {
             return this.inner.poll_frame(cx);
         };
-        let on_drop = rest.enter();
+        let on_drop = std::mem::replace(&mut counted.on_drop, Outcome::Panicked);
         let polled = this.inner.as_mut().poll_frame(cx);
         let ended = polled.is_ready() && this.inner.is_end_stream();
-        rest.returned(on_drop);
+        counted.on_drop = on_drop;
         let frame = ready!(polled);
         let outcome = match &frame {
             None => Some(Outcome::Completed),
             Some(Err(_)) => Some(Outcome::Failed),
             Some(Ok(frame)) => {
-                let complete =
-                    frame.is_trailers() || frame.data_ref().is_some_and(|data| rest.is_complete_after(data.remaining()));
-                (complete || ended).then_some(Outcome::Completed)
+                let all = frame
+                    .data_ref()
+                    .is_some_and(|data| counted.is_complete_after(data.remaining()));
+                (all || ended || frame.is_trailers()).then_some(Outcome::Completed)
             }
         };
-        if let (Some(outcome), Some(rest)) = (outcome, outcome.and_then(|_| this.rest.take())) {
-            rest.finish(outcome);
+        if let Some(outcome) = outcome {
+            counted.finish(outcome);
+            *this.counted = None;
         }
         Poll::Ready(frame)
     }
@@ -80,7 +82,7 @@ impl<B: fmt::Debug> fmt::Debug for MetricsBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MetricsBody")
             .field("inner", &self.inner)
-            .field("counted", &self.rest.is_some())
+            .field("counted", &self.counted.is_some())
             .finish()
     }
 }

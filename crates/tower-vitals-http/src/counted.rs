@@ -36,6 +36,8 @@ pub(crate) struct Counted {
     auth_type: AuthType,
     status: Option<StatusCode>,
     route: Matched,
+    /// Bytes to come, if the head promised a number; more than can come if not.
+    bytes: u64,
     timed: bool,
     recorded: bool,
     /// The outcome if nothing better comes. It says `panicked` while the service's code runs: only unwinding leaves that standing.
@@ -54,14 +56,6 @@ enum Matched {
     Refused,
     /// Another one.
     Other(Arc<Route>),
-}
-
-/// What waits for the rest of a response.
-#[derive(Debug)]
-pub(crate) struct Rest {
-    counted: Counted,
-    /// Bytes to come, if the head promised a number.
-    bytes: Option<u64>,
 }
 
 // === impl Endpoint ===
@@ -120,6 +114,7 @@ impl Counted {
             auth_type: AuthType::of(request.headers()),
             status: None,
             route: Matched::Nothing,
+            bytes: u64::MAX,
             timed: true,
             recorded: false,
             on_drop: Outcome::Panicked,
@@ -132,8 +127,8 @@ impl Counted {
         Some(counted)
     }
 
-    /// Takes note of the response's head. Gives back what waits for the rest, if the head did not end the request.
-    pub(crate) fn head<B: Body>(mut self, response: &Response<B>) -> Option<Rest> {
+    /// Takes note of the response's head, and says whether that ended the request.
+    pub(crate) fn is_complete_with<B: Body>(&mut self, response: &Response<B>) -> bool {
         let body = response.body();
         let verdict = judge(
             self.method,
@@ -146,23 +141,21 @@ impl Counted {
         self.timed = verdict.timed;
         self.on_drop = verdict.on_drop;
         match verdict.ending {
-            Ending::Head => {
-                self.finish(Outcome::Completed);
-                None
-            }
-            Ending::Bytes(bytes) => Some(Rest {
-                counted: self,
-                bytes: Some(bytes),
-            }),
-            Ending::Body => Some(Rest {
-                counted: self,
-                bytes: None,
-            }),
+            Ending::Head => return true,
+            Ending::Bytes(bytes) => self.bytes = bytes,
+            Ending::Body => {}
         }
+        false
     }
 
-    /// Ends the request.
-    pub(crate) fn finish(mut self, outcome: Outcome) {
+    /// Takes note of so many bytes of the body, and says whether those were all.
+    pub(crate) fn is_complete_after(&mut self, bytes: usize) -> bool {
+        self.bytes = self.bytes.saturating_sub(bytes as u64);
+        self.bytes == 0
+    }
+
+    /// Ends the request. Dropping it afterwards takes it out of flight.
+    pub(crate) fn finish(&mut self, outcome: Outcome) {
         self.record(outcome);
     }
 
@@ -201,30 +194,5 @@ impl Drop for Counted {
             self.record(self.on_drop);
         }
         self.endpoint.records().in_flight(self.method).end();
-    }
-}
-
-// === impl Rest ===
-
-impl Rest {
-    /// Takes note that the body's own code runs. A panic in there is all that can follow, until [`returned`](Self::returned).
-    pub(crate) fn enter(&mut self) -> Outcome {
-        std::mem::replace(&mut self.counted.on_drop, Outcome::Panicked)
-    }
-
-    /// The body's code returned.
-    pub(crate) fn returned(&mut self, on_drop: Outcome) {
-        self.counted.on_drop = on_drop;
-    }
-
-    /// Takes note of so many bytes, and says whether those were all.
-    pub(crate) fn is_complete_after(&mut self, bytes: usize) -> bool {
-        let Some(left) = &mut self.bytes else { return false };
-        *left = left.saturating_sub(bytes as u64);
-        *left == 0
-    }
-
-    pub(crate) fn finish(self, outcome: Outcome) {
-        self.counted.finish(outcome);
     }
 }

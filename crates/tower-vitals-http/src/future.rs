@@ -50,20 +50,21 @@ where
         let polled = this.inner.poll(cx);
         drop(scope);
         counted.on_drop = Outcome::Aborted;
-        let result = ready!(polled);
-        let Some(counted) = this.counted.take() else {
-            unreachable!("it was there above")
-        };
-        Poll::Ready(match result {
+        match ready!(polled) {
             Ok(response) => {
-                let rest = counted.head(&response);
-                Ok(response.map(|body| MetricsBody::new(body, rest)))
+                if counted.is_complete_with(&response) {
+                    counted.finish(Outcome::Completed);
+                    *this.counted = None;
+                }
+                let rest = this.counted.take();
+                Poll::Ready(Ok(response.map(|body| MetricsBody::new(body, rest))))
             }
             Err(error) => {
                 counted.finish(Outcome::Failed);
-                Err(error)
+                *this.counted = None;
+                Poll::Ready(Err(error))
             }
-        })
+        }
     }
 }
 

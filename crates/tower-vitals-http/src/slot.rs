@@ -1,10 +1,14 @@
 //! The slot in which code further in leaves what it knows about a request.
 //!
 //! A slot travels with its request's future and is the thread's current one while that is called or polled, so reaching it costs no
-//! allocation and no place in the request's extensions. Slots of requests that are served inside one another (by layers of different
-//! [`Vitals`](tower_vitals_core::Vitals)) stand on a stack.
+//! allocation and no place in the request's extensions. Where requests are served inside one another (by layers of different
+//! [`Vitals`](tower_vitals_core::Vitals)), the slots of the outer ones wait on a stack.
 
-use std::{borrow::Cow, cell::RefCell, mem};
+use std::{
+    borrow::Cow,
+    cell::{Cell, RefCell},
+    mem,
+};
 
 /// What is known about a request beyond its head.
 #[derive(Debug, Default)]
@@ -21,10 +25,14 @@ pub(crate) struct Slot {
 #[derive(Debug)]
 pub(crate) struct Scope<'a> {
     home: &'a mut Slot,
+    /// Whether another slot waits for this one to leave.
+    nested: bool,
 }
 
 thread_local! {
-    static SLOTS: RefCell<Vec<Slot>> = const { RefCell::new(Vec::new()) };
+    static CURRENT: Cell<Option<Slot>> = const { Cell::new(None) };
+    /// The slots around the current one, innermost last.
+    static OUTER: RefCell<Vec<Slot>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Names the route of the request that is being served, for the label `route`.
@@ -46,30 +54,26 @@ thread_local! {
 #[allow(clippy::must_use_candidate)] // what is outside a request needs no tag
 pub fn tag_route(route: impl Into<Cow<'static, str>>) -> bool {
     let route = route.into();
-    with_slots(|slots| {
-        for slot in slots.iter_mut() {
-            slot.route = Some(Box::new(route.clone()));
-        }
-        !slots.is_empty()
+    with_current(|current| {
+        current.route = Some(Box::new(route.clone()));
+        with_outer(|outer| {
+            for slot in outer {
+                slot.route = Some(Box::new(route.clone()));
+            }
+        });
     })
-    .unwrap_or(false)
+    .is_some()
 }
 
 /// Whether a request of this owner is being served already. If it has no route yet, it takes this one.
 pub(crate) fn is_counted(owner: usize, route: impl FnOnce() -> Option<String>) -> bool {
-    let missing = with_slots(|slots| {
-        let slot = slots.iter().rev().find(|slot| slot.owner == owner)?;
-        Some(!slot.matched && slot.route.is_none())
-    });
-    let Some(Some(missing)) = missing else { return false };
+    let Some(missing) = with_slot_of(owner, |slot| !slot.matched && slot.route.is_none()) else {
+        return false;
+    };
     if missing {
-        // The route is told by the application's code, which may look at the slots itself: nothing is borrowed meanwhile.
+        // The route is told by the application's code, which may look at the slots itself: nothing is taken meanwhile.
         if let Some(route) = route() {
-            with_slots(|slots| {
-                if let Some(slot) = slots.iter_mut().rev().find(|slot| slot.owner == owner) {
-                    slot.route = Some(Box::new(route.into()));
-                }
-            });
+            with_slot_of(owner, |slot| slot.route = Some(Box::new(route.into())));
         }
     }
     true
@@ -96,25 +100,50 @@ impl Slot {
 
     /// Makes this the current slot until the scope is dropped, on unwinding too.
     pub(crate) fn enter(&mut self) -> Scope<'_> {
-        with_slots(|slots| slots.push(mem::take(self)));
-        Scope { home: self }
+        // In a thread whose locals are gone already, the slot stays at home.
+        let outer = CURRENT
+            .try_with(|current| current.replace(Some(mem::take(self))))
+            .ok()
+            .flatten();
+        let nested = outer.is_some();
+        if let Some(outer) = outer {
+            with_outer(|slots| slots.push(outer));
+        }
+        Scope { home: self, nested }
     }
 }
 
 impl Drop for Scope<'_> {
     fn drop(&mut self) {
-        if let Some(Some(slot)) = with_slots(Vec::pop) {
+        let outer = if self.nested { with_outer(Vec::pop).flatten() } else { None };
+        if let Ok(Some(slot)) = CURRENT.try_with(|current| current.replace(outer)) {
             *self.home = slot;
         }
     }
 }
 
-/// None when the thread's locals are gone already: then there are no slots.
-fn with_slots<R>(f: impl FnOnce(&mut Vec<Slot>) -> R) -> Option<R> {
-    SLOTS
-        .try_with(|slots| slots.try_borrow_mut().ok().map(|mut slots| f(&mut slots)))
-        .ok()
-        .flatten()
+/// Nothing of the application's runs in `f`, so the slot is back before anybody looks.
+fn with_current<R>(f: impl FnOnce(&mut Slot) -> R) -> Option<R> {
+    let with = |current: &Cell<Option<Slot>>| {
+        let mut slot = current.take()?;
+        let result = f(&mut slot);
+        current.set(Some(slot));
+        Some(result)
+    };
+    CURRENT.try_with(with).ok().flatten()
+}
+
+fn with_outer<R>(f: impl FnOnce(&mut Vec<Slot>) -> R) -> Option<R> {
+    let with = |outer: &RefCell<Vec<Slot>>| outer.try_borrow_mut().ok().map(|mut outer| f(&mut outer));
+    OUTER.try_with(with).ok().flatten()
+}
+
+fn with_slot_of<R>(owner: usize, f: impl FnOnce(&mut Slot) -> R) -> Option<R> {
+    let is_current = with_current(|current| current.owner == owner)?;
+    if is_current {
+        return with_current(f);
+    }
+    with_outer(|outer| outer.iter_mut().find(|slot| slot.owner == owner).map(f)).flatten()
 }
 
 #[cfg(test)]
