@@ -1,1 +1,474 @@
-fn main() {}
+//! The quickstart, run as a user runs it: its own process, real signals, real HTTP.
+
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request};
+use http_body_util::{Empty, Full};
+use libtest_mimic::{Arguments, Failed, Trial};
+use serde_json::Value;
+use tempfile::TempDir;
+use tests::Result;
+use tests::client::{Client, get};
+use tests::exchange::Exchange;
+use tests::required::{Program, run, trial};
+use tests::until::{until, until_async};
+
+const LIMIT: Duration = Duration::from_secs(60);
+const BUILD_LIMIT: Duration = Duration::from_secs(600);
+
+/// How long the quickstart may take for anything that it does at once.
+const SOON: Duration = Duration::from_secs(10);
+
+/// Between two scrapes.
+const PAUSE: Duration = Duration::from_millis(20);
+
+fn main() {
+    let trials = vec![
+        quickstart("routes", routes),
+        quickstart("counts", counts),
+        quickstart("curl_lines", curl_lines),
+        quickstart("stops_on_sigterm", |program| stops(program, "TERM")),
+        quickstart("stops_on_sigint", |program| stops(program, "INT")),
+        quickstart("default_address", default_address),
+        quickstart("bad_addresses", bad_addresses),
+        quickstart("load", load),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
+
+/// A trial with the built program.
+fn quickstart<F>(name: &str, test: impl FnOnce(&'static Path) -> F + Send + 'static) -> Trial
+where
+    F: Future<Output = Result<(), Failed>> + Send + 'static,
+{
+    trial(format!("quickstart::{name}"), &[], move || run(LIMIT, test(program()?)))
+}
+
+// === The trials ===
+
+async fn routes(program: &Path) -> Result<(), Failed> {
+    let quickstart = Quickstart::start(program, &[]).await?;
+    let mut client = quickstart.client().await?;
+    let digits = "invalid digit found in string";
+    let expected = [
+        ("/", 200, "GET  /users/{id} "),
+        ("/users/42", 200, "user 42\n"),
+        ("/fail", 500, "failed on purpose\n"),
+        ("/slow?ms=1", 200, "here at last\n"),
+        ("/slow?ms=one", 400, digits),
+        ("/slow?ms=-1", 400, digits),
+        ("/slow?ms=99999999999999999999", 400, "number too large"),
+        ("/stream?chunks=3&ms=1", 200, "chunk 1\nchunk 2\nchunk 3\n"),
+        ("/stream?chunks=0", 200, ""),
+        ("/stream?chunks=x", 400, digits),
+        ("/not/there", 404, ""),
+        ("/metrics", 200, "# TYPE http_requests_total counter\n"),
+    ];
+    for (path, status, text) in expected {
+        let answer = client.send(get(path)).await?;
+        let body = answer.text()?;
+        assert_eq!(answer.status(), status, "{path}: {body}");
+        assert!(body.contains(text), "{path}: {body}");
+        let chunked = answer.header("transfer-encoding") == Some("chunked");
+        let unknown = status == 200 && path.starts_with("/stream");
+        assert_eq!(chunked, unknown, "{path}");
+    }
+    let index = client.send(get("/")).await?;
+    for route in ["/users", "/fail", "/panic", "/slow", "/stream", "/metrics"] {
+        assert!(index.text()?.contains(route), "{route}");
+    }
+    let capped = client.send(get("/stream?chunks=100000&ms=0")).await?;
+    assert_eq!(capped.text()?.lines().count(), 1000);
+    for (plan, text) in [("pro", "signed up for pro\n"), ("gold", "signed up for free\n")] {
+        let answer = client.send(sign_up(plan)?).await?;
+        assert_eq!((answer.status().as_u16(), answer.text()?), (201, text));
+    }
+    assert!(client.send(get("/panic")).await.is_err());
+    let answer = quickstart.client().await?.send(get("/users/1")).await?;
+    assert_eq!(answer.text()?, "user 1\n");
+    Ok(())
+}
+
+async fn counts(program: &Path) -> Result<(), Failed> {
+    let quickstart = Quickstart::start(program, &[]).await?;
+    let mut client = quickstart.client().await?;
+    for path in ["/", "/users/1", "/users/2", "/fail", "/not/there", "/slow?ms=1", "/slow?ms=x"] {
+        client.send(get(path)).await?;
+    }
+    for method in [Method::HEAD, Method::DELETE, Method::from_bytes(b"BREW")?] {
+        let request = Request::builder().method(method).uri("/users/3");
+        client.send(request.body(Empty::new())?).await?;
+    }
+    for (name, value) in [
+        ("authorization", "Basic dTpw"),
+        ("authorization", "Bearer opaque"),
+        ("authorization", "Bearer a.b.c"),
+        ("authorization", "Digest x"),
+        ("x-api-key", "k"),
+    ] {
+        let request = Request::get("/users/4").header(name, value);
+        client.send(request.body(Empty::<Bytes>::new())?).await?;
+    }
+    for plan in ["pro", "gold", ""] {
+        client.send(sign_up(plan)?).await?;
+    }
+    client.send(get("/stream?chunks=3&ms=1")).await?;
+    let mut left = client.start(get("/stream?chunks=1000&ms=10")).await?;
+    left.frame().await?;
+    left.vanish().await;
+    let panicked = quickstart.client().await?.send(get("/panic")).await;
+    assert!(panicked.is_err(), "{panicked:?}");
+    let slow = quickstart.open("/slow?ms=60000", 1).await?;
+    slow.vanish().await;
+
+    let requests = |labels: &str, count: u32| format!("http_requests_total{{{labels}}} {count}");
+    let get = |route: &str, status: &str, auth_type: &str, outcome: &str, count| {
+        let labels = format!(r#"method="GET",route="{route}",status="{status}",auth_type="{auth_type}",outcome="{outcome}""#);
+        requests(&labels, count)
+    };
+    let mut expected = vec![
+        get("/", "200", "none", "completed", 1),
+        get("/users/{id}", "200", "none", "completed", 2),
+        get("/users/{id}", "200", "basic", "completed", 1),
+        get("/users/{id}", "200", "bearer", "completed", 1),
+        get("/users/{id}", "200", "jwt", "completed", 1),
+        get("/users/{id}", "200", "other", "completed", 1),
+        get("/users/{id}", "200", "api_key", "completed", 1),
+        get("/fail", "500", "none", "completed", 1),
+        get("/panic", "", "none", "panicked", 1),
+        get("/slow", "200", "none", "completed", 1),
+        get("/slow", "400", "none", "completed", 1),
+        get("/slow", "", "none", "aborted", 1),
+        get("/stream", "200", "none", "completed", 1),
+        get("/stream", "200", "none", "aborted", 1),
+        get("_unmatched", "404", "none", "completed", 1),
+    ];
+    for (method, route, status, count) in [
+        ("HEAD", "/users/{id}", "200", 1),
+        ("DELETE", "/users/{id}", "405", 1),
+        ("_OTHER", "/users/{id}", "405", 1),
+        ("POST", "/users", "201", 3),
+    ] {
+        let labels = format!(r#"method="{method}",route="{route}",status="{status}",auth_type="none",outcome="completed""#);
+        expected.push(requests(&labels, count));
+    }
+    quickstart.shows("http_requests_total{", expected).await?;
+    let signups = [("free", 2), ("pro", 1)].map(|(plan, count)| format!("signups_total{{plan=\"{plan}\"}} {count}"));
+    quickstart.shows("signups_total{", signups.into()).await?;
+    let durations = "http_request_duration_seconds_count{method=\"GET\",route=\"/users/{id}\"";
+    let seven = format!("{durations},status_class=\"2xx\"}} 7");
+    quickstart.shows(durations, vec![seven]).await?;
+    let in_flight = "http_requests_in_flight{method=\"GET\"}";
+    quickstart.shows(in_flight, vec![format!("{in_flight} 0")]).await?;
+    Ok(())
+}
+
+async fn curl_lines(program: &Path) -> Result<(), Failed> {
+    let quickstart = Quickstart::start(program, &[]).await?;
+    let printed = quickstart.output()?;
+    let url = format!("http://{}", quickstart.addr);
+    assert!(printed.contains(&format!("What to try: {url}/\n")), "{printed}");
+    assert!(printed.contains(&format!("The metrics: {url}/metrics\n")), "{printed}");
+    let lines: Vec<&str> = printed.lines().filter(|line| line.starts_with("curl ")).collect();
+    assert_eq!(lines.len(), 3, "{printed}");
+    let curl = Program::find("curl");
+    // What each gives, and how curl ends: 28 is a time-out.
+    let expected = [("user 42\n", 0), ("signed up for pro\n", 0), ("", 28)];
+    for (line, (text, code)) in lines.into_iter().zip(expected) {
+        let path = line.split(&url).nth(1).ok_or_else(|| format!("no URL in {line}"))?;
+        if curl.is_some() {
+            let output = Command::new("sh").args(["-c", line]).env("no_proxy", "*").output()?;
+            assert_eq!(String::from_utf8(output.stdout)?, text, "{line}");
+            assert_eq!(output.status.code(), Some(code), "{line}");
+        } else if line.contains("-m 1") {
+            quickstart.open(path.trim_end_matches('\''), 1).await?.vanish().await;
+        } else {
+            let answer = match line.contains("-d pro") {
+                true => quickstart.client().await?.send(sign_up("pro")?).await?,
+                false => quickstart.client().await?.send(get(path)).await?,
+            };
+            assert_eq!(answer.text()?, text, "{line}");
+        }
+    }
+    let aborted = r#"http_requests_total{method="GET",route="/slow",status="",auth_type="none",outcome="aborted"} 1"#;
+    quickstart.shows(aborted, vec![aborted.to_owned()]).await?;
+    Ok(())
+}
+
+async fn stops(program: &'static Path, signal: &'static str) -> Result<(), Failed> {
+    // Nothing open but an idle connection: at once.
+    let mut idle = Quickstart::start(program, &[]).await?;
+    let mut client = idle.client().await?;
+    client.send(get("/")).await?;
+    idle.signal(signal)?;
+    assert_eq!(idle.exit_code().await?, 0);
+
+    // What ends soon may end; what does not is cut off.
+    let mut busy = Quickstart::start(program, &[]).await?;
+    let mut client = busy.client().await?;
+    let mut stream = client.start(get("/stream?chunks=1000&ms=50")).await?;
+    stream.frame().await?;
+    let _slow = busy.open("/slow?ms=60000", 2).await?;
+    let ends_soon = busy.open("/slow?ms=1000", 3).await?;
+    busy.signal(signal)?;
+    let answer = ends_soon.finish().await?;
+    assert_eq!(answer.text()?, "here at last\n");
+    assert_eq!(busy.exit_code().await?, 0);
+    assert!(stream.finish().await.is_err());
+
+    let mut loaded = Quickstart::start(program, &[("LOAD", "1")]).await?;
+    loaded.signal(signal)?;
+    assert_eq!(loaded.exit_code().await?, 0);
+    Ok(())
+}
+
+/// It serves there, or names the address if somebody else has the port.
+async fn default_address(program: &Path) -> Result<(), Failed> {
+    let quickstart = Quickstart::spawn(program, None, &[])?;
+    let address = "127.0.0.1:3000";
+    let texts = || {
+        (
+            quickstart.output().unwrap_or_default(),
+            quickstart.errors().unwrap_or_default(),
+        )
+    };
+    let named = |(out, err): &(String, String)| {
+        let serves = out.contains(&format!("What to try: http://{address}/\n"));
+        serves || err.contains(&format!("cannot listen on \"{address}\""))
+    };
+    until(SOON, texts, named).await?;
+    Ok(())
+}
+
+async fn bad_addresses(program: &Path) -> Result<(), Failed> {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let taken = (taken.local_addr()?.to_string(), taken);
+    for (address, why) in [
+        (&*taken.0, "in use"),
+        ("nonsense", "invalid"),
+        ("127.0.0.1:99999", "invalid"),
+        ("a\nb", "invalid"),
+        ("", "invalid"),
+    ] {
+        let mut quickstart = Quickstart::spawn(program, Some(address), &[])?;
+        let code = quickstart.exit_code().await?;
+        let (output, errors) = (quickstart.output()?, quickstart.errors()?);
+        assert_eq!((code, &*output), (1, ""), "{address}: {errors}");
+        assert_eq!(errors.lines().count(), 1, "{errors}");
+        for part in [&*format!("cannot listen on {address:?}: "), "ADDR=127.0.0.1:0"] {
+            assert!(errors.contains(part), "{errors}");
+        }
+        assert!(errors.to_lowercase().contains(why), "{errors}");
+    }
+    Ok(())
+}
+
+async fn load(program: &Path) -> Result<(), Failed> {
+    let quickstart = Quickstart::start(program, &[("LOAD", "1")]).await?;
+    let wanted = [
+        "method=\"POST\",route=\"/users\"",
+        "route=\"/\"",
+        "route=\"/users/{id}\"",
+        "route=\"/fail\"",
+        "route=\"/slow\"",
+        "route=\"/stream\"",
+        "route=\"_unmatched\"",
+        "auth_type=\"none\"",
+        "auth_type=\"basic\"",
+        "auth_type=\"bearer\"",
+        "auth_type=\"jwt\"",
+        "auth_type=\"api_key\"",
+        "status=\"200\",auth_type=\"none\",outcome=\"completed\"",
+        "route=\"/slow\",status=\"\"",
+        "route=\"/stream\",status=\"200\"",
+        "outcome=\"aborted\"",
+        "outcome=\"panicked\"",
+    ];
+    let lines = || quickstart.lines("http_requests_total{");
+    let absent = async || -> Result<Vec<&str>> {
+        let lines = lines().await?;
+        let is_absent = |part: &&str| !lines.iter().any(|line| line.contains(part));
+        Ok(wanted.into_iter().filter(is_absent).collect())
+    };
+    until_async(
+        LIMIT / 2,
+        PAUSE,
+        absent,
+        |absent| matches!(absent, Ok(absent) if absent.is_empty()),
+    )
+    .await??;
+
+    let total = async || -> Result<u64> {
+        let values = lines().await?;
+        let values = values
+            .iter()
+            .map(|line| line.rsplit(' ').next().unwrap_or_default().parse::<u64>());
+        Ok(values.sum::<Result<u64, _>>()?)
+    };
+    let before = total().await?;
+    until_async(SOON, PAUSE, total, |now| matches!(now, Ok(now) if *now >= before + 50)).await??;
+    Ok(())
+}
+
+fn sign_up(plan: &'static str) -> Result<Request<Full<Bytes>>> {
+    Ok(Request::post("/users").body(Full::from(plan))?)
+}
+
+// === The program ===
+
+/// A running quickstart; dropped, it is killed.
+struct Quickstart {
+    child: Child,
+    /// Where it printed that it listens.
+    addr: SocketAddr,
+    dir: TempDir,
+}
+
+impl Quickstart {
+    /// Starts one on a free port and waits until it serves.
+    async fn start(program: &Path, vars: &[(&str, &str)]) -> Result<Self> {
+        let mut quickstart = Self::spawn(program, Some("127.0.0.1:0"), vars)?;
+        let printed = || quickstart.output().unwrap_or_default();
+        let printed = until(SOON, printed, |printed| printed.contains("Ctrl-C")).await;
+        let printed = printed.map_err(|error| format!("{error}; {:?}", quickstart.errors()))?;
+        let url = printed.split("http://").nth(1).and_then(|rest| rest.split('/').next());
+        quickstart.addr = url.ok_or("there is a URL")?.parse()?;
+        Ok(quickstart)
+    }
+
+    fn spawn(program: &Path, addr: Option<&str>, vars: &[(&str, &str)]) -> Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let mut command = Command::new(program);
+        command.env_remove("ADDR").env_remove("LOAD").envs(vars.iter().copied());
+        command.envs(addr.map(|addr| ("ADDR", addr))).stdin(Stdio::null());
+        command.stdout(File::create(dir.path().join("out"))?);
+        command.stderr(File::create(dir.path().join("err"))?);
+        Ok(Self {
+            child: command.spawn()?,
+            addr: SocketAddr::from(([127, 0, 0, 1], 0)),
+            dir,
+        })
+    }
+
+    async fn client(&self) -> Result<Client> {
+        Client::http1(self.addr).await
+    }
+
+    /// Sends a GET and waits until as many are in flight.
+    async fn open(&self, path: &str, in_flight: usize) -> Result<Exchange> {
+        let exchange = self.client().await?.start(get(path)).await?;
+        let line = "http_requests_in_flight{method=\"GET\"}";
+        self.shows(line, vec![format!("{line} {in_flight}")]).await?;
+        Ok(exchange)
+    }
+
+    /// Waits until the lines of a scrape that start so are exactly these, in any order.
+    async fn shows(&self, start: &str, mut expected: Vec<String>) -> Result<()> {
+        expected.sort();
+        let lines = || self.lines(start);
+        let is_expected = |lines: &Result<Vec<String>>| matches!(lines, Ok(lines) if *lines == expected);
+        let seen = until_async(SOON, PAUSE, lines, is_expected).await;
+        seen.map_err(|error| format!("expected {expected:#?}: {error}"))??;
+        Ok(())
+    }
+
+    /// The lines of a scrape that start so, sorted.
+    async fn lines(&self, start: &str) -> Result<Vec<String>> {
+        let answer = self.client().await?.send(get("/metrics")).await?;
+        let lines = answer.text()?.lines().filter(|line| line.starts_with(start));
+        let mut lines: Vec<String> = lines.map(str::to_owned).collect();
+        lines.sort();
+        Ok(lines)
+    }
+
+    /// Sends a signal, by the command that every POSIX shell has built in.
+    fn signal(&self, name: &str) -> Result<()> {
+        let kill = format!("kill -{name} {}", self.child.id());
+        let status = Command::new("sh").args(["-c", &kill]).status()?;
+        if status.success() { Ok(()) } else { Err(kill.into()) }
+    }
+
+    async fn exit_code(&mut self) -> Result<i32> {
+        let exited = || self.child.try_wait();
+        let exited = until(SOON, exited, |exited| !matches!(exited, Ok(None))).await??;
+        Ok(exited.and_then(|status| status.code()).ok_or("a signal ended it")?)
+    }
+
+    fn output(&self) -> Result<String> {
+        Ok(fs::read_to_string(self.dir.path().join("out"))?)
+    }
+
+    fn errors(&self) -> Result<String> {
+        Ok(fs::read_to_string(self.dir.path().join("err"))?)
+    }
+}
+
+impl Drop for Quickstart {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("the quickstart said:\n{}", self.errors().unwrap_or_default());
+        }
+    }
+}
+
+/// The program, built by the first test that wants it.
+fn program() -> Result<&'static Path, Failed> {
+    static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let program = PROGRAM.get_or_init(|| build().map_err(|error| error.to_string()));
+    program.as_deref().map_err(Failed::from)
+}
+
+/// Builds it into the directory of this very test, for the whole workspace's features, so that nothing is built twice after
+/// `cargo test --workspace`.
+fn build() -> Result<PathBuf> {
+    let this = std::env::current_exe()?;
+    let profile_dir = this.ancestors().nth(2).ok_or("a test lies in target/<profile>/deps")?;
+    let target_dir = profile_dir.parent().ok_or("a profile lies in the target directory")?;
+    let profile = match profile_dir.file_name().and_then(|name| name.to_str()) {
+        None | Some("debug") => "dev",
+        Some(profile) => profile,
+    };
+    let messages = tempfile::NamedTempFile::new()?;
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut cargo = Command::new(cargo);
+    cargo.args([
+        "build",
+        "--quiet",
+        "--workspace",
+        "--example",
+        "quickstart",
+        "--message-format",
+        "json",
+    ]);
+    cargo.args(["--profile", profile, "--target-dir"]).arg(target_dir);
+    cargo
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdin(Stdio::null())
+        .stdout(messages.reopen()?);
+    let mut child = cargo.spawn()?;
+    let built = run(BUILD_LIMIT, async move {
+        let built = until(BUILD_LIMIT, || child.try_wait(), |built| !matches!(built, Ok(None))).await;
+        // What is still under way is too late.
+        let _ = child.kill();
+        match built?? {
+            Some(status) if status.success() => Ok(()),
+            status => Err(format!("cargo build: {status:?}").into()),
+        }
+    });
+    let messages = fs::read_to_string(messages.path())?;
+    built.map_err(|error| format!("{}: {messages}", error.message().unwrap_or_default()))?;
+    let executable = |message: &str| -> Option<PathBuf> {
+        let message: Value = serde_json::from_str(message).ok()?;
+        let is_it = message["target"]["name"] == "quickstart" && message["target"]["kind"][0] == "example";
+        is_it.then(|| message["executable"].as_str().map(PathBuf::from))?
+    };
+    Ok(messages.lines().find_map(executable).ok_or("cargo names the executable")?)
+}

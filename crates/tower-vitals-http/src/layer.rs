@@ -123,7 +123,8 @@ impl MetricsLayerBuilder {
     /// Makes the layer.
     ///
     /// # Errors
-    /// When the bounds of the buckets are not finite, not positive or do not rise, or when a layer of the same Vitals has others.
+    /// When a bound of the buckets is negative or not finite (a last `+Inf` is left out, every histogram has it), when the bounds do not
+    /// rise, or when a layer of the same Vitals has others.
     pub fn build(self) -> Result<MetricsLayer, RegisterError> {
         const NAME: &str = "http_request_duration_seconds";
         let bounds = match &self.buckets {

@@ -1,0 +1,38 @@
+//! A real Prometheus scrapes an application in both protocols.
+
+mod app;
+mod labels;
+mod numbers;
+mod promtool;
+
+use std::time::Duration;
+
+use libtest_mimic::Arguments;
+use tests::required::{Need, trial, trial_async};
+
+const LIMIT: Duration = Duration::from_secs(90);
+
+fn main() {
+    let needs = [Need::Prometheus];
+    let trials = vec![
+        trial_async(
+            "prometheus::gives_the_numbers_that_were_sent",
+            &needs,
+            LIMIT,
+            numbers::numbers,
+        ),
+        trial_async(
+            "prometheus::hostile_label_values_come_through",
+            &needs,
+            LIMIT,
+            labels::hostile,
+        ),
+        trial_async("prometheus::an_attached_registry_is_scraped", &needs, LIMIT, labels::attached),
+        trial(
+            "prometheus::promtool_finds_nothing_to_say",
+            &[Need::Promtool],
+            promtool::promtool,
+        ),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
