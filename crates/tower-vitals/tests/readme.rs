@@ -42,7 +42,7 @@ fn tables(vitals: &Vitals) -> String {
             labels.join(", "),
             family.help()
         )
-        .unwrap();
+        .expect("a string takes it");
         for label in family.labels() {
             if let LabelValues::Closed(values) = label.values() {
                 closed.insert(label.name().to_owned(), values.to_vec());
@@ -61,7 +61,7 @@ fn tables(vitals: &Vitals) -> String {
                 }
             })
             .collect();
-        writeln!(out, "| `{label}` | {} |", values.join(", ")).unwrap();
+        writeln!(out, "| `{label}` | {} |", values.join(", ")).expect("a string takes it");
     }
     out.push('\n');
     out
