@@ -232,22 +232,28 @@ async fn a_hyper_server_has_the_routes_that_it_tells() -> Result<()> {
 async fn raw_paths_as_routes_are_bounded_by_the_budget() -> Result<()> {
     const BUDGET: usize = 10;
     let vitals = Vitals::builder().label_budget(BUDGET).build()?;
-    let raw = MetricsLayer::builder(&vitals).route_with(|request| Some(request.uri.path().to_owned().into()));
+    let raw = MetricsLayer::builder(&vitals).route_with(|request| {
+        let path = request.uri.path();
+        (path != "/unmatched").then(|| path.to_owned().into())
+    });
     let app = Router::new().fallback(hello).layer(raw.build()?);
     for _ in 0..2 {
         for n in 0..50 {
             send(&app, "GET", &format!("/{n}")).await?;
         }
     }
+    send(&app, "GET", "/unmatched").await?;
+    // `_unmatched` has its place from the start, so the paths have one less.
     let seen = Seen::of(&vitals);
-    assert_eq!((seen.total(), seen.requests.len()), (100, BUDGET + 1));
+    assert_eq!((seen.total(), seen.requests.len()), (101, BUDGET + 1));
     assert_eq!(seen.requests["GET /0 200 none completed"], 2);
-    assert_eq!(seen.requests["GET _other 200 none completed"], 80);
-    assert_eq!(seen.durations.values().sum::<u64>(), 100);
-    assert_eq!((seen.durations.len(), seen.durations["GET _other 2xx"]), (BUDGET + 1, 80));
+    assert_eq!(seen.requests["GET _unmatched 200 none completed"], 1);
+    assert_eq!(seen.requests["GET _other 200 none completed"], 82);
+    assert_eq!(seen.durations.values().sum::<u64>(), 101);
+    assert_eq!((seen.durations.len(), seen.durations["GET _other 2xx"]), (BUDGET + 1, 82));
     let text = vitals.encode_to_string(Protocol::TEXT);
     let overflow = numbers(&text, "vitals_label_overflow_total", &["family", "label"]);
-    assert_eq!(overflow, [("http_requests_total route".to_owned(), 80)].into());
+    assert_eq!(overflow, [("http_requests_total route".to_owned(), 82)].into());
     Ok(())
 }
 

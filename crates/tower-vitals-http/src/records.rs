@@ -21,7 +21,7 @@ use crate::{AuthType, Outcome, UNMATCHED, method::KnownMethod};
 
 const CATEGORY: &str = "http";
 
-/// Where the label `route` stands among those of `http_requests_total`.
+/// Where the label `route` stands among those of both families.
 const ROUTE: usize = 1;
 
 /// More records than this a route does not keep ready; further ones are found by their labels.
@@ -90,28 +90,32 @@ impl Records {
             .closed::<KnownMethod>("method")
             .house()
             .labels(["method"])?;
+        let requests = vitals
+            .counter("http_requests_total", "Requests served, by how they ended")
+            .category(CATEGORY)
+            .closed::<KnownMethod>("method")
+            .closed::<AuthType>("auth_type")
+            .closed::<Outcome>("outcome")
+            .house()
+            .labels(["method", "route", "status", "auth_type", "outcome"])?;
+        let durations = vitals
+            .histogram(
+                "http_request_duration_seconds",
+                "Time from the request to the end of its response",
+            )
+            .category(CATEGORY)
+            .buckets(bounds.values())
+            .closed::<KnownMethod>("method")
+            .closed::<StatusClass>("status_class")
+            .house()
+            .labels(["method", "route", "status_class"])?;
+        // It has its place in the budgets before any route can take it.
+        let _ = (requests.admits(ROUTE, UNMATCHED), durations.admits(ROUTE, UNMATCHED));
         let route = |text: &str| Arc::new(Route::new(text));
         Ok(Self {
             clock: vitals.clock().clone(),
-            requests: vitals
-                .counter("http_requests_total", "Requests served, by how they ended")
-                .category(CATEGORY)
-                .closed::<KnownMethod>("method")
-                .closed::<AuthType>("auth_type")
-                .closed::<Outcome>("outcome")
-                .house()
-                .labels(["method", "route", "status", "auth_type", "outcome"])?,
-            durations: vitals
-                .histogram(
-                    "http_request_duration_seconds",
-                    "Time from the request to the end of its response",
-                )
-                .category(CATEGORY)
-                .buckets(bounds.values())
-                .closed::<KnownMethod>("method")
-                .closed::<StatusClass>("status_class")
-                .house()
-                .labels(["method", "route", "status_class"])?,
+            requests,
+            durations,
             in_flight: KnownMethod::ALL.map(|method| in_flight.with([method.as_str()]).hold()),
             routes: Table::new(),
             hasher: RandomState::default(),

@@ -46,8 +46,11 @@ fn lengths(vitals: &Vitals, name: &str, lengths: &[usize]) -> Result<CounterFami
 
 pub(crate) fn any_size() -> Result<(), Failed> {
     let parser = Parser::start()?;
-    let families = vec(vec(prop_oneof![9 => 0..60_usize, 1 => 0..1024_usize], 0..1200), 0..4);
-    check(25, &families, |families| {
+    let any = vec(prop_oneof![9 => 0..60_usize, 1 => 0..1024_usize], 0..1200);
+    // So many that a chunk ends at the last of them, or one before or after.
+    let just_full = vec(Just(1000_usize), 28..36);
+    let families = vec(prop_oneof![1 => any, 3 => just_full], 0..4);
+    check(80, &families, |families| {
         let vitals = vitals()?;
         for (at, series) in families.iter().enumerate() {
             lengths(&vitals, &format!("f{at}"), series)?;
@@ -91,6 +94,8 @@ enum Act {
     Add(usize, u16),
     /// A series is removed, and perhaps made again.
     Remove(usize, u16, bool),
+    /// Two series are removed and made again, each where the other was.
+    Swap(usize, u16, u16),
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -98,6 +103,7 @@ fn act() -> impl Strategy<Value = Act> {
         (prop::char::range('a', 'z'), any::<u8>()).prop_map(|(letter, number)| Act::Register(letter, number)),
         (0..3_usize, any::<u16>()).prop_map(|(family, number)| Act::Add(family, number)),
         (0..3_usize, 0..500_u16, any::<bool>()).prop_map(|(family, number, again)| Act::Remove(family, number, again)),
+        (0..3_usize, 0..500_u16, 0..500_u16).prop_map(|(family, one, other)| Act::Swap(family, one, other)),
     ]
 }
 
@@ -127,6 +133,17 @@ pub(crate) fn between_chunks() -> Result<(), Failed> {
                             families[family].remove(values);
                             removed.push((family, number));
                             if again {
+                                families[family].with(values).inc();
+                            }
+                        }
+                        Act::Swap(family, one, other) => {
+                            let numbers = [one.to_string(), other.to_string()];
+                            let both = numbers.each_ref().map(|number| [&**number, &*text]);
+                            removed.extend([(family, one), (family, other)]);
+                            for values in both {
+                                families[family].remove(values);
+                            }
+                            for values in both {
                                 families[family].with(values).inc();
                             }
                         }
