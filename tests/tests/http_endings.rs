@@ -119,14 +119,29 @@ async fn head_on_a_handler_for_get() -> Result<()> {
 
 #[tokio::test]
 async fn no_body() -> Result<()> {
-    let no_content = Row {
-        path: "/no-content",
-        status: "204",
-        ..COMPLETED
-    };
-    no_content.holds().await?;
-    let path = "/empty";
-    Row { path, ..COMPLETED }.holds().await
+    for path in ["/no-content", "/no-content/but-a-body"] {
+        let status = "204";
+        Row {
+            path,
+            status,
+            ..COMPLETED
+        }
+        .holds()
+        .await?;
+    }
+    for path in ["/empty", "/ended-of-no-known-size"] {
+        Row { path, ..COMPLETED }.holds().await?;
+    }
+    Ok(())
+}
+
+/// hyper asks neither of these for an end that it knows already.
+#[tokio::test]
+async fn a_body_whose_end_shows_in_its_size_or_its_last_frame() -> Result<()> {
+    for path in ["/sized-and-hides-its-end", "/ends-with-its-last-frame"] {
+        Row { path, ..COMPLETED }.holds().await?;
+    }
+    Ok(())
 }
 
 #[tokio::test]

@@ -164,6 +164,24 @@ async fn a_layer_outside_of_the_router_takes_the_template_of_the_one_inside() ->
 }
 
 #[tokio::test]
+async fn a_layer_inside_overrides_neither_a_route_nor_a_tag() -> Result<()> {
+    let vitals = Vitals::new();
+    let told = MetricsLayer::builder(&vitals).route_with(|_| Some("/told".into()));
+    let app = Router::new().route("/x/{id}", get(hello)).layer(MetricsLayer::new(&vitals));
+    let server = Server::start(told.build()?.layer(app)).await?;
+    counts_four(&server, &[&vitals], "/x/7", "/told", 200).await?;
+
+    let vitals = Vitals::new();
+    let app = Router::new().route("/x/{id}", get(hello)).layer(MetricsLayer::new(&vitals));
+    let tagging = tower::util::MapRequestLayer::new(|request: Request<_>| {
+        tag_route("/tagged");
+        request
+    });
+    let server = Server::start(MetricsLayer::new(&vitals).layer(tagging.layer(app))).await?;
+    counts_four(&server, &[&vitals], "/x/7", "/tagged", 200).await
+}
+
+#[tokio::test]
 async fn two_vitals_each_count_once() -> Result<()> {
     let (left, right) = (Vitals::new(), Vitals::new());
     let app = Router::new()
@@ -213,18 +231,29 @@ async fn methods_make_no_new_values() -> Result<()> {
 async fn a_hyper_server_has_the_routes_that_it_tells() -> Result<()> {
     let vitals = Vitals::new();
     let layer = MetricsLayer::builder(&vitals).route_with(|request| {
-        let user = request.uri.path().strip_prefix("/users/")?;
-        (!user.is_empty()).then(|| "/users/{id}".into())
+        let (kind, id) = request.uri.path().strip_prefix('/')?.split_once('/')?;
+        match kind {
+            "users" if !id.is_empty() => Some("/users/{id}".into()),
+            "carts" => Some("/carts/{id}".into()),
+            _ => None,
+        }
     });
     let service = service_fn(|_: Request<_>| ready(Ok::<_, Infallible>(Response::new(Body::from("user")))));
     let server = Server::start(layer.build()?.layer(service)).await?;
     counts_four(&server, &[&vitals], "/users/7", "/users/{id}", 200).await?;
-    Version::Http1.ask_twice(server.addr(), "GET", "/users/", "").await?;
+    for path in ["/users/", "/carts/1", "/users/8"] {
+        Version::Http1.ask_twice(server.addr(), "GET", path, "").await?;
+    }
     let requests = [
-        ("GET /users/{id} 200 none completed", 4),
+        ("GET /users/{id} 200 none completed", 6),
+        ("GET /carts/{id} 200 none completed", 2),
         ("GET _unmatched 200 none completed", 2),
     ];
-    let durations = [("GET /users/{id} 2xx", 4), ("GET _unmatched 2xx", 2)];
+    let durations = [
+        ("GET /users/{id} 2xx", 6),
+        ("GET /carts/{id} 2xx", 2),
+        ("GET _unmatched 2xx", 2),
+    ];
     Seen::ended(&requests, &durations).settles(&vitals).await
 }
 

@@ -32,10 +32,14 @@ pub(crate) struct Gates {
     pub(crate) body: Gate,
 }
 
-const PATHS: [&str; 13] = [
+const PATHS: [&str; 17] = [
     "/known",
     "/empty",
     "/no-content",
+    "/no-content/but-a-body",
+    "/ended-of-no-known-size",
+    "/sized-and-hides-its-end",
+    "/ends-with-its-last-frame",
     "/not-modified",
     "/stream",
     "/stream-of-ten",
@@ -97,6 +101,10 @@ async fn answer(uri: Uri, gates: Gates) -> Response<Body> {
         "/known" => Response::new("hello".into()),
         "/empty" => Response::new(Body::empty()),
         "/no-content" => with_status(StatusCode::NO_CONTENT, Body::empty()),
+        "/no-content/but-a-body" => with_status(StatusCode::NO_CONTENT, "hello".into()),
+        "/ended-of-no-known-size" => scripted(ScriptedBody::new()),
+        "/sized-and-hides-its-end" => scripted(stream().data("second").sized()),
+        "/ends-with-its-last-frame" => scripted(ScriptedBody::new().data("first").data("second")),
         "/not-modified" => with_status(StatusCode::NOT_MODIFIED, "hello".into()),
         "/stream" => scripted(stream().data("second")),
         "/stream-of-ten" => with_header("content-length", ten, stream().data("later")),

@@ -18,7 +18,7 @@ type Test = fn() -> Result<(), Failed>;
 
 fn main() {
     let needs = [Need::PythonClient];
-    let tests: [(&str, Test); 14] = [
+    let tests: [(&str, Test); 15] = [
         ("numbers::any_recording_is_read_exactly", numbers::any_recording),
         ("numbers::any_number_is_read_exactly", numbers::any_number),
         ("numbers::prometheus_client_gives_the_same", numbers::prometheus_client),
@@ -31,6 +31,7 @@ fn main() {
             "threads::in_flight_under_fire_counts_what_stays",
             threads::in_flight_under_fire,
         ),
+        ("threads::that_are_many_lose_nothing", threads::crowd),
         ("threads::sums_of_endless_durations_do_not_fall", threads::endless_durations),
         ("budgets::refusals_are_other_and_counted_once", budgets::refusals),
         ("budgets::threads_stay_within_a_label_budget", budgets::label_budget),

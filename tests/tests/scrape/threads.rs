@@ -136,6 +136,44 @@ pub(crate) fn in_flight_under_fire() -> Result<(), Failed> {
     Ok(())
 }
 
+/// So many threads that some must share what they add to.
+pub(crate) fn crowd() -> Result<(), Failed> {
+    const THREADS: u32 = 32;
+    const TIMES: u32 = 20_000;
+    let parser = Parser::start()?;
+    let vitals = Vitals::new();
+    let hits = vitals.counter("hits", "Hits").register()?;
+    let amount = vitals.float_counter("amount", "Amount").register()?;
+    let depth = vitals.gauge("depth", "Depth").register()?;
+    let sizes = vitals.histogram("sizes", "Sizes").register()?;
+    let waits = vitals.histogram("waits", "Waits").unit(Unit::Seconds).register()?;
+    let record = || {
+        for _ in 0..TIMES {
+            hits.inc();
+            amount.inc_by(0.25);
+            depth.inc();
+            sizes.observe(0.25);
+            waits.observe_duration(Duration::from_millis(250));
+        }
+    };
+    thread::scope(|scope| (0..THREADS).for_each(|_| drop(scope.spawn(record))));
+    let text = vitals.encode_to_string(Protocol::OPEN_METRICS);
+    let exposition = Scrapes::new(&parser).read(Protocol::OPEN_METRICS, &text)?;
+    let total = f64::from(THREADS * TIMES);
+    for (name, expected) in [
+        ("hits_total", total),
+        ("amount_total", total / 4.0),
+        ("depth", total),
+        ("sizes_count", total),
+        ("sizes_sum", total / 4.0),
+        ("waits_seconds_count", total),
+        ("waits_seconds_sum", total / 4.0),
+    ] {
+        assert_eq!(exposition.value(name, &[]), Some(expected), "{name}");
+    }
+    Ok(())
+}
+
 /// As many as overflow 64 bits of microseconds.
 pub(crate) fn endless_durations() -> Result<(), Failed> {
     let parser = Parser::start()?;
