@@ -2,6 +2,7 @@
 
 mod attachment;
 mod budget;
+mod builder;
 mod clock;
 mod closed;
 mod descriptor;
@@ -22,6 +23,7 @@ mod vitals;
 pub use self::instrument::HistogramConfig;
 pub use self::{
     attachment::{Attachment, AttachmentError, LeftOut},
+    builder::VitalsBuilder,
     clock::{Clock, ManualClock},
     closed::ClosedLabel,
     descriptor::{Descriptor, Kind, Label, LabelValues, Unit},
@@ -32,5 +34,5 @@ pub use self::{
     },
     instrument::{Bounds, Counter, FloatCounter, FloatGauge, Gauge, Histogram, InFlight, InFlightGuard, Instrument},
     labels::{LONGEST_VALUE, Labels, OTHER, label_value},
-    vitals::{Vitals, VitalsBuilder},
+    vitals::Vitals,
 };

@@ -9,12 +9,10 @@ use foldhash::fast::RandomState;
 
 use crate::{
     Attachment, Clock, Counter, CounterFamily, Descriptor, FamilyBuilder, FloatCounter, FloatGauge, Gauge, Histogram, InFlight,
-    RegisterError,
+    RegisterError, VitalsBuilder,
     encode::{Encoder, Protocol, Visitor},
     labels::ConstantLabels,
-    name,
     registry::Registry,
-    reserved,
     self_metrics::{SelfMetrics, SeriesCount},
 };
 
@@ -35,17 +33,6 @@ use crate::{
 #[derive(Clone)]
 pub struct Vitals {
     inner: Arc<Inner>,
-}
-
-/// Sets up a [`Vitals`].
-#[derive(Clone, Debug, Default)]
-#[must_use = "nothing is made until `build` is called"]
-pub struct VitalsBuilder {
-    namespace: String,
-    constant: Vec<(String, String)>,
-    label_budget: Option<usize>,
-    series_budget: Option<usize>,
-    clock: Clock,
 }
 
 struct Inner {
@@ -207,7 +194,7 @@ impl Vitals {
         self.self_metrics().map(|metrics| &metrics.overflow)
     }
 
-    fn with_settings(builder: VitalsBuilder, constant: ConstantLabels) -> Self {
+    pub(crate) fn with_settings(builder: VitalsBuilder, constant: ConstantLabels) -> Self {
         let registry = Arc::new(Registry::new(&builder.namespace));
         let constant = Arc::new(constant);
         let vitals = Self {
@@ -253,59 +240,5 @@ impl fmt::Debug for Vitals {
             .field("namespace", &self.settings().namespace)
             .field("families", &self.inner.registry.families().len())
             .finish_non_exhaustive()
-    }
-}
-
-// === impl VitalsBuilder ===
-
-impl VitalsBuilder {
-    /// The first words of every family's name, such as the name of the application.
-    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
-        self.namespace = namespace.into();
-        self
-    }
-
-    /// A label that every series carries, such as `service`.
-    pub fn constant_label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.constant.push((name.into(), value.into()));
-        self
-    }
-
-    /// How many distinct values a label may take where its family does not say; 1,000 unless set here.
-    pub fn label_budget(mut self, most: usize) -> Self {
-        self.label_budget = Some(most);
-        self
-    }
-
-    /// How many series the labels of a family may make where it does not say; 10,000 unless set here.
-    pub fn series_budget(mut self, most: usize) -> Self {
-        self.series_budget = Some(most);
-        self
-    }
-
-    /// The clock by which everything is timed; the system's unless set here.
-    pub fn clock(mut self, clock: Clock) -> Self {
-        self.clock = clock;
-        self
-    }
-
-    /// Makes the Vitals.
-    ///
-    /// # Errors
-    /// When Prometheus would refuse the namespace or a constant label's name, or when such a label is set twice.
-    pub fn build(self) -> Result<Vitals, RegisterError> {
-        name::namespace(&self.namespace)?;
-        let mut constant = ConstantLabels::default();
-        for (name, value) in &self.constant {
-            if reserved::is_label(name) {
-                return Err(RegisterError::name(
-                    "constant label",
-                    name,
-                    "is a label of tower-vitals' own metrics",
-                ));
-            }
-            constant.push(name, value)?;
-        }
-        Ok(Vitals::with_settings(self, constant))
     }
 }
