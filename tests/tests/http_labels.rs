@@ -1,4 +1,4 @@
-//! Which labels a request gets, and that it is counted once wherever layers stand.
+//! Which labels a request gets.
 
 mod http_common;
 
@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::routing::{any, get};
 use http::{Request, Response, StatusCode};
-use http_common::{BOTH, Seen, Version, numbers};
+use http_common::{BOTH, Seen, Version, counts_four, numbers};
 use tests::Result;
 use tests::server::Server;
 use tower::{Layer, ServiceExt, service_fn};
@@ -111,86 +111,6 @@ async fn a_tag_goes_before_the_template_and_the_last_one_counts() -> Result<()> 
     counted_as(&app, &vitals, &paths).await?;
     assert!(!tag_route("/outside"));
     Ok(())
-}
-
-/// Asks twice over each version, which must make four requests with this route.
-async fn counts_four(server: &Server, vitals: &[&Vitals], path: &str, counted: &str, status: u16) -> Result<()> {
-    for version in BOTH {
-        version.ask_twice(server.addr(), "GET", path, "").await?;
-    }
-    let requests = format!("GET {counted} {status} none completed");
-    let durations = format!("GET {counted} {}xx", status / 100);
-    let four = Seen::ended(&[(&requests, 4)], &[(&durations, 4)]);
-    for vitals in vitals {
-        four.settles(vitals).await?;
-    }
-    Ok(())
-}
-
-#[tokio::test]
-async fn layered_twice_counts_once() -> Result<()> {
-    let vitals = Vitals::new();
-    let inner = Router::new()
-        .route("/x/{id}", get(hello))
-        .layer(MetricsLayer::new(&vitals))
-        .layer(MetricsLayer::new(&vitals));
-    let app = Router::new().nest("/nest", inner).layer(MetricsLayer::new(&vitals));
-    let server = Server::start(app).await?;
-    counts_four(&server, &[&vitals], "/nest/x/7", "/nest/x/{id}", 200).await
-}
-
-#[tokio::test]
-async fn a_layer_outside_of_the_router_takes_the_template_of_the_one_inside() -> Result<()> {
-    let vitals = Vitals::new();
-    let app = Router::new().route("/x/{id}", get(hello)).layer(MetricsLayer::new(&vitals));
-    let server = Server::start(MetricsLayer::new(&vitals).layer(app)).await?;
-    counts_four(&server, &[&vitals], "/x/7", "/x/{id}", 200).await?;
-
-    let vitals = Vitals::new();
-    let tagged = Router::new().route(
-        "/x/{id}",
-        get(async || {
-            tag_route("/tagged");
-        }),
-    );
-    let app = tagged.layer(MetricsLayer::new(&vitals));
-    let server = Server::start(MetricsLayer::new(&vitals).layer(app)).await?;
-    counts_four(&server, &[&vitals], "/x/7", "/tagged", 200).await?;
-
-    let vitals = Vitals::new();
-    let app = Router::new().route("/x/{id}", get(hello));
-    let server = Server::start(MetricsLayer::new(&vitals).layer(app)).await?;
-    counts_four(&server, &[&vitals], "/x/7", "_unmatched", 200).await
-}
-
-#[tokio::test]
-async fn a_layer_inside_overrides_neither_a_route_nor_a_tag() -> Result<()> {
-    let vitals = Vitals::new();
-    let told = MetricsLayer::builder(&vitals).route_with(|_| Some("/told".into()));
-    let app = Router::new().route("/x/{id}", get(hello)).layer(MetricsLayer::new(&vitals));
-    let server = Server::start(told.build()?.layer(app)).await?;
-    counts_four(&server, &[&vitals], "/x/7", "/told", 200).await?;
-
-    let vitals = Vitals::new();
-    let app = Router::new().route("/x/{id}", get(hello)).layer(MetricsLayer::new(&vitals));
-    let tagging = tower::util::MapRequestLayer::new(|request: Request<_>| {
-        tag_route("/tagged");
-        request
-    });
-    let server = Server::start(MetricsLayer::new(&vitals).layer(tagging.layer(app))).await?;
-    counts_four(&server, &[&vitals], "/x/7", "/tagged", 200).await
-}
-
-#[tokio::test]
-async fn two_vitals_each_count_once() -> Result<()> {
-    let (left, right) = (Vitals::new(), Vitals::new());
-    let app = Router::new()
-        .route("/x/{id}", get(hello))
-        .layer(MetricsLayer::new(&left))
-        .layer(MetricsLayer::new(&right))
-        .layer(MetricsLayer::new(&left));
-    let server = Server::start(app).await?;
-    counts_four(&server, &[&left, &right], "/x/7", "/x/{id}", 200).await
 }
 
 #[tokio::test]

@@ -44,7 +44,10 @@ impl SelfMetrics {
         let unlimited = usize::MAX;
         Ok(Self {
             overflow: vitals
-                .counter("vitals_label_overflow_total", "Label values that a budget replaced by _other")
+                .counter(
+                    "vitals_label_overflow_total",
+                    "Label values that a budget or a closed set replaced by _other",
+                )
                 .category(CATEGORY)
                 // Their values are names of families and labels, which come from code.
                 .budget("family", unlimited)

@@ -126,6 +126,27 @@ impl Version {
     }
 }
 
+#[allow(dead_code, reason = "each test target uses a part")]
+/// Asks twice over each version, which must make four requests with this route.
+pub(crate) async fn counts_four(
+    server: &tests::server::Server,
+    vitals: &[&Vitals],
+    path: &str,
+    counted: &str,
+    status: u16,
+) -> Result<()> {
+    for version in BOTH {
+        version.ask_twice(server.addr(), "GET", path, "").await?;
+    }
+    let requests = format!("GET {counted} {status} none completed");
+    let durations = format!("GET {counted} {}xx", status / 100);
+    let four = Seen::ended(&[(&requests, 4)], &[(&durations, 4)]);
+    for vitals in vitals {
+        four.settles(vitals).await?;
+    }
+    Ok(())
+}
+
 /// Pipelined; the second request asks the server to close.
 async fn ask_twice_http1(addr: std::net::SocketAddr, method: &str, path: &str, headers: &str) -> Result<String> {
     let mut conn = RawConn::connect(addr).await?;

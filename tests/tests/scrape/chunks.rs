@@ -50,7 +50,7 @@ pub(crate) fn any_size() -> Result<(), Failed> {
     // So many that a chunk ends at the last of them, or one before or after.
     let just_full = vec(Just(1000_usize), 28..36);
     let families = vec(prop_oneof![1 => any, 3 => just_full], 0..4);
-    check(80, &families, |families| {
+    check(40, &families, |families| {
         let vitals = vitals()?;
         for (at, series) in families.iter().enumerate() {
             lengths(&vitals, &format!("f{at}"), series)?;
@@ -110,7 +110,7 @@ fn act() -> impl Strategy<Value = Act> {
 pub(crate) fn between_chunks() -> Result<(), Failed> {
     const SERIES: u16 = 500;
     let parser = Parser::start()?;
-    check(30, &vec(vec(act(), 0..12), 1..8), |acts| {
+    check(20, &vec(vec(act(), 0..12), 1..8), |acts| {
         for protocol in PROTOCOLS {
             let vitals = vitals()?;
             let families = ["b", "m", "y"].map(|name| lengths(&vitals, name, &[100; SERIES as usize]));
@@ -169,7 +169,7 @@ pub(crate) fn while_scraping() -> Result<(), Failed> {
     lengths(&vitals, "m", &[200; 1000])?;
     thread::scope(|scope| {
         let register = || -> Result<(), RegisterError> {
-            for number in 0..1500_u32 {
+            for number in 0..1000_u32 {
                 let letter = char::from(b'a' + (number % 26) as u8);
                 vitals.counter(&format!("{letter}_{number}"), "New").register()?.inc();
                 let labelled = vitals.histogram("z_all", "New").labels(["number"])?;
