@@ -215,3 +215,50 @@ async fn a_body_shows_what_it_showed() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn a_body_that_gives_less_than_it_promised_has_failed() -> Result<()> {
+    let vitals = Vitals::new();
+    let short = |_| async {
+        let body = tests::body::ScriptedBody::new().data("abcde");
+        Ok::<_, BoxError>(Response::builder().header("content-length", "10").body(body)?)
+    };
+    let response = MetricsLayer::new(&vitals)
+        .layer(service_fn(short))
+        .oneshot(request("/"))
+        .await?;
+    assert_eq!(response.into_body().collect().await?.to_bytes(), "abcde");
+    Seen::ended(&[("GET _unmatched 200 none failed", 1)], &[("GET _unmatched 2xx", 1)])
+        .settles(&vitals)
+        .await
+}
+
+/// A body that cannot even say how large it is.
+struct Unspeakable;
+
+impl http_body::Body for Unspeakable {
+    type Data = bytes::Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Self::Data>, BoxError>>> {
+        std::task::Poll::Ready(None)
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        panic!("on purpose")
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_panics_before_it_is_read() -> Result<()> {
+    let vitals = Vitals::new();
+    let unspeakable = |_| async { Ok::<_, BoxError>(Response::new(Unspeakable)) };
+    let service = MetricsLayer::new(&vitals).layer(service_fn(unspeakable));
+    assert!(tokio::spawn(service.oneshot(request("/"))).await.is_err());
+    Seen::ended(&[("GET _unmatched - none panicked", 1)], &[("GET _unmatched -", 1)])
+        .settles(&vitals)
+        .await
+}

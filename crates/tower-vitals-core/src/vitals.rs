@@ -39,8 +39,10 @@ struct Inner {
     settings: Settings,
     registry: Arc<Registry>,
     self_metrics: OnceLock<SelfMetrics>,
-    extensions: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+    extensions: Mutex<HashMap<TypeId, Arc<OnceLock<Extension>>>>,
 }
+
+type Extension = Arc<dyn Any + Send + Sync>;
 
 /// What all families of a Vitals share.
 pub(crate) struct Settings {
@@ -157,18 +159,17 @@ impl Vitals {
 
     /// The one value of its type that this Vitals keeps, made when it is first asked for. The layers keep here what they share.
     ///
-    /// `make` is called under a lock and must not ask for another extension.
+    /// `make` may ask for extensions of other types, but not for the one that it makes.
     pub fn extension<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Arc<T> {
-        let mut extensions = self.inner.extensions.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = extensions
-            .get(&TypeId::of::<T>())
-            .cloned()
-            .and_then(|known| known.downcast().ok());
-        known.unwrap_or_else(|| {
-            let made = Arc::new(make());
-            extensions.insert(TypeId::of::<T>(), Arc::clone(&made) as Arc<dyn Any + Send + Sync>);
-            made
-        })
+        let place = {
+            let mut extensions = self.inner.extensions.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(extensions.entry(TypeId::of::<T>()).or_default())
+        };
+        let extension = place.get_or_init(|| Arc::new(make()));
+        match Arc::clone(extension).downcast() {
+            Ok(extension) => extension,
+            Err(_) => unreachable!("it is kept under its own type"),
+        }
     }
 
     /// Whether the two are clones of one another.

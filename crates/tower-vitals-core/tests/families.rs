@@ -283,3 +283,62 @@ fn a_scrape_is_of_the_families_that_were_there_when_it_began() {
     assert_eq!(all.matches("queue=\"0 x").count(), 1, "neither twice nor lost");
     assert!(!all.contains("# HELP aaa"));
 }
+
+#[test]
+fn a_series_in_use_is_never_missed_while_it_is_tried_to_remove_it() {
+    let vitals = Vitals::new();
+    let jobs = vitals.counter("jobs", "Jobs run").series_budget(1).labels(["queue"]).unwrap();
+    jobs.with(["a"]).inc();
+    let stop = AtomicBool::new(false);
+    let mut sent = 1;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                let in_use = jobs.with(["a"]);
+                assert!(!jobs.remove(["a"]));
+                drop(in_use);
+            }
+        });
+        let _in_use = jobs.with(["a"]);
+        for _ in 0..30_000 {
+            jobs.with(["a"]).inc();
+            sent += 1;
+        }
+        for _ in 0..300 {
+            assert!(text(&vitals).contains("jobs_total{queue=\"a\"}"));
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert_eq!((jobs.len(), jobs.with(["a"]).get()), (1, sent));
+}
+
+#[test]
+fn a_series_is_found_by_the_value_that_made_it() {
+    let jobs = Vitals::new().counter("jobs", "Jobs run").labels(["queue"]).unwrap();
+    for value in ["x".repeat(2_000), "a\0b".into()] {
+        jobs.with([&value]).inc();
+        assert_eq!(jobs.get([&value]).map(|series| series.get()), Some(1));
+        assert!(jobs.remove([&value]));
+    }
+}
+
+#[test]
+fn closed_labels_need_no_budget_of_series() {
+    let vitals = Vitals::builder().series_budget(1).build().unwrap();
+    let jobs = vitals
+        .counter("jobs", "Jobs run")
+        .closed::<Outcome>("outcome")
+        .labels(["outcome"])
+        .unwrap();
+    jobs.with(["ok"]).inc();
+    jobs.with(["failed"]).inc();
+    vitals.gauge("level", "Level").register().unwrap();
+    assert!(!text(&vitals).contains("vitals_label_overflow_total{"));
+}
+
+#[test]
+fn an_extension_may_ask_for_another() {
+    let vitals = Vitals::new();
+    let sum = vitals.extension(|| u64::from(*vitals.extension(|| 7_u32)) + 1);
+    assert_eq!(*sum, 8);
+}

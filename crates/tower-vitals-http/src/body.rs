@@ -46,13 +46,13 @@ impl<B: Body> Body for MetricsBody<B> {
         counted.on_drop = on_drop;
         let frame = ready!(polled);
         let outcome = match &frame {
-            None => Some(Outcome::Completed),
+            None => Some(counted.ended()),
             Some(Err(_)) => Some(Outcome::Failed),
             Some(Ok(frame)) => {
                 let all = frame
                     .data_ref()
                     .is_some_and(|data| counted.is_complete_after(data.remaining()));
-                (all || ended || frame.is_trailers()).then_some(Outcome::Completed)
+                (all || ended || frame.is_trailers()).then(|| counted.ended())
             }
         };
         if let Some(outcome) = outcome {

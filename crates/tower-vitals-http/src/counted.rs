@@ -150,8 +150,16 @@ impl Counted {
 
     /// Takes note of so many bytes of the body, and says whether those were all.
     pub(crate) fn is_complete_after(&mut self, bytes: usize) -> bool {
-        self.bytes = self.bytes.saturating_sub(bytes as u64);
+        if self.bytes != u64::MAX {
+            self.bytes = self.bytes.saturating_sub(bytes as u64);
+        }
         self.bytes == 0
+    }
+
+    /// What the end of the body means: a body that gave less than its head promised did not complete.
+    pub(crate) fn ended(&self) -> Outcome {
+        let short = self.bytes != 0 && self.bytes != u64::MAX;
+        if short { Outcome::Failed } else { Outcome::Completed }
     }
 
     /// Ends the request. Dropping it afterwards takes it out of flight.

@@ -49,7 +49,9 @@ where
         let scope = counted.slot.enter();
         let polled = this.inner.poll(cx);
         drop(scope);
-        counted.on_drop = Outcome::Aborted;
+        if polled.is_pending() {
+            counted.on_drop = Outcome::Aborted;
+        }
         match ready!(polled) {
             Ok(response) => {
                 if counted.is_complete_with(&response) {

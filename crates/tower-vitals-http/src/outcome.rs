@@ -9,7 +9,7 @@ closed_label! {
         Completed => "completed",
         /// The caller went away before the head or inside the body.
         Aborted => "aborted",
-        /// The service or the body gave an error.
+        /// The service or the body gave an error, or the body ended before the size that its head promised.
         Failed => "failed",
         /// The service or the body panicked.
         Panicked => "panicked",

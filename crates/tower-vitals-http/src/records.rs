@@ -94,6 +94,8 @@ impl Records {
             .counter("http_requests_total", "Requests served, by how they ended")
             .category(CATEGORY)
             .closed::<KnownMethod>("method")
+            // All that there are: an application's budget for its own labels is not for these.
+            .budget("status", 1_000)
             .closed::<AuthType>("auth_type")
             .closed::<Outcome>("outcome")
             .house()

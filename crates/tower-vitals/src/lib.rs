@@ -1,11 +1,16 @@
-#![doc = include_str!("../README.md")]
+// The README shows everything that there is by default.
+#![cfg_attr(all(feature = "axum", feature = "exposition"), doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(all(feature = "axum", feature = "exposition")),
+    doc = "Prometheus metrics for any Tower service by adding a layer. Its front page is that of the default features."
+)]
 
 #[doc(inline)]
 pub use tower_vitals_core::{
     Attachment, AttachmentError, Bounds, Clock, ClosedLabel, Counter, CounterFamily, Descriptor, Family, FamilyBuilder,
     FloatCounter, FloatCounterFamily, FloatGauge, FloatGaugeFamily, Gauge, GaugeFamily, Handle, Histogram, HistogramFamily,
-    InFlight, InFlightFamily, InFlightGuard, Instrument, Kind, LONGEST_VALUE, Label, LabelValues, Labels, ManualClock, OTHER,
-    Ref, RegisterError, Unit, Vitals, VitalsBuilder, closed_label, encode, label_value, table,
+    InFlight, InFlightFamily, InFlightGuard, Instrument, Kind, LONGEST_VALUE, Label, LabelValues, Labels, LeftOut, ManualClock,
+    OTHER, Ref, RegisterError, Unit, Vitals, VitalsBuilder, closed_label, encode, label_value, table,
 };
 
 #[cfg(feature = "http")]

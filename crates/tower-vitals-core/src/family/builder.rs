@@ -159,6 +159,10 @@ impl<I: Instrument> FamilyBuilder<I> {
                 label: label.into(),
             })
         };
+        let bounded = descriptor
+            .labels()
+            .iter()
+            .all(|label| matches!(label.values(), LabelValues::Closed(_)));
         let values = descriptor
             .labels()
             .iter()
@@ -169,7 +173,12 @@ impl<I: Instrument> FamilyBuilder<I> {
             constant: Arc::clone(&settings.constant),
             clock: settings.clock.clone(),
             values,
-            most: self.most.unwrap_or(settings.series_budget),
+            // What closed labels can make needs no budget, and nothing could become `_other`.
+            most: if bounded {
+                usize::MAX
+            } else {
+                self.most.unwrap_or(settings.series_budget)
+            },
             overflow: overflow(OF_FAMILY),
             hasher: settings.hasher.clone(),
             table: Table::new(),

@@ -82,7 +82,8 @@ impl<I: Instrument, const N: usize> Family<I, N> {
     /// The series with these label values, if there is one.
     #[must_use]
     pub fn get(&self, values: [&str; N]) -> Option<Ref<I>> {
-        self.inner.find(&values).map(Ref::new)
+        let as_kept = || self.inner.find(&values.map(label_value));
+        self.inner.find(&values).or_else(as_kept).map(Ref::new)
     }
 
     /// Takes the series with these label values out of the scrapes, and says whether it did: not when there is none, and not when
@@ -91,6 +92,7 @@ impl<I: Instrument, const N: usize> Family<I, N> {
     /// Removing a series makes room in the family's budget of series, but its values stay known to the labels' budgets.
     #[allow(clippy::must_use_candidate)] // whether it was there often does not matter
     pub fn remove(&self, values: [&str; N]) -> bool {
+        let values = values.map(label_value);
         let hash = self.inner.hasher.hash_one(values.as_slice());
         self.inner.table.remove_if(hash, |series| series.labels.are(&values))
     }

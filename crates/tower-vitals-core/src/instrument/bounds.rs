@@ -46,7 +46,8 @@ impl Bounds {
         if let Some([a, b]) = bounds.windows(2).find(|pair| pair[0] >= pair[1]) {
             return Err(format!("bucket bounds must rise, but {b} comes after {a}"));
         }
-        Ok(Self::of(bounds))
+        // Zero has one sign, or its bucket would have two names.
+        Ok(Self::of(&bounds.iter().map(|bound| bound + 0.0).collect::<Vec<_>>()))
     }
 
     /// The bounds.
@@ -107,6 +108,7 @@ mod tests {
     fn bad_bounds_are_named() {
         assert!(Bounds::try_new(&[1.0, f64::INFINITY]).is_ok_and(|b| b.values() == [1.0]));
         assert!(Bounds::try_new(&[]).is_ok());
+        assert_eq!(Bounds::try_new(&[-0.0]).unwrap().le().next(), Some("0.0"));
         for (bounds, rule) in [
             (&[1.0, 1.0][..], "1 comes after 1"),
             (&[2.0, 1.0], "must rise"),

@@ -35,6 +35,8 @@ pub struct Table<T> {
     /// Slots below this number were filled at some time.
     end: AtomicUsize,
     len: AtomicUsize,
+    /// Odd while a removal is tried: a slot may be empty then whose entry comes back.
+    removals: AtomicUsize,
     writer: Mutex<Writer>,
 }
 
@@ -56,14 +58,32 @@ impl<T> Table<T> {
             index: ArcSwap::from_pointee(Index::with_room_for(1)),
             end: AtomicUsize::new(0),
             len: AtomicUsize::new(0),
+            removals: AtomicUsize::new(0),
             writer: Mutex::default(),
         }
     }
 
-    /// The entry with this hash that `is` recognises. Takes no lock.
+    /// The entry with this hash that `is` recognises. Takes no lock, unless it is missed while a removal is tried.
     pub fn get(&self, hash: u64, is: impl Fn(&T) -> bool) -> Option<Entry<T>> {
+        self.settled(|| self.find(hash, &is))
+    }
+
+    fn find(&self, hash: u64, is: impl Fn(&T) -> bool) -> Option<Entry<T>> {
         let index = self.index.load();
         index.find(hash, |number| self.slots.get(number).filter(|entry| is(entry)))
+    }
+
+    /// Looks, and looks again when a removal that was tried meanwhile may have hidden what is there.
+    ///
+    /// Who sees a slot that a removal emptied also sees its first count, so an unchanged even count says that nothing was hidden.
+    fn settled(&self, look: impl Fn() -> Option<Entry<T>>) -> Option<Entry<T>> {
+        let before = self.removals.load(Ordering::Acquire);
+        let found = look();
+        if found.is_some() || (before % 2 == 0 && self.removals.load(Ordering::Acquire) == before) {
+            return found;
+        }
+        let _settled = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        look()
     }
 
     /// The same, or a new entry made by `make`, which is given its slot's number. `None` when the table has `limit` entries already.
@@ -87,7 +107,7 @@ impl<T> Table<T> {
         }
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         // Another writer may have been faster.
-        if let Some(found) = self.get(hash, &is) {
+        if let Some(found) = self.find(hash, &is) {
             return Some(found);
         }
         let len = self.len.load(Ordering::Relaxed);
@@ -114,18 +134,29 @@ impl<T> Table<T> {
         let index = self.index.load();
         let found = index.find(hash, |number| {
             let entry = self.slots.get(number).filter(|entry| is(entry))?;
-            Some((number, Arc::strong_count(&entry.hold()) > 2))
+            Some((number, entry.hold()))
         });
-        // A handle that is kept shows at once. (The slot and the line above count for two.)
-        let Some((number, false)) = found else {
+        let Some((number, entry)) = found else {
             return false;
         };
-        // An Entry may still be out. The swap settles it, so that the count tells the truth, and from here nobody can make another.
-        let Some(entry) = self.slots.replace(number, None) else {
+        // The slot gets the same entry again, which settles what was borrowed: the count tells who is there besides slot and us.
+        self.slots.replace(number, Some(Arc::clone(&entry)));
+        if Arc::strong_count(&entry) > 2 {
             return false;
-        };
-        if let Err(held) = Arc::try_unwrap(entry) {
-            self.slots.replace(number, Some(held));
+        }
+        drop(entry);
+        // Nobody was. Somebody may have come since, so the slot is emptied first, and what was there decides.
+        self.removals.fetch_add(1, Ordering::AcqRel);
+        let held = self
+            .slots
+            .replace(number, None)
+            .and_then(|entry| Arc::try_unwrap(entry).err());
+        let is_held = held.is_some();
+        if is_held {
+            self.slots.replace(number, held);
+        }
+        self.removals.fetch_add(1, Ordering::Release);
+        if is_held {
             return false;
         }
         index.remove(hash, number);
@@ -151,7 +182,7 @@ impl<T> Table<T> {
     /// The entry in the slot with this number. Slots are numbered from 0 to [`end`](Self::end) in the order in which they were
     /// first filled.
     pub fn slot(&self, number: usize) -> Option<Entry<T>> {
-        self.slots.get(number)
+        self.settled(|| self.slots.get(number))
     }
 
     /// One more than the highest slot that was ever filled.

@@ -40,12 +40,12 @@ impl Family<'_> {
             return Err(Invalid);
         }
         self.introduce(protocol.is_open_metrics(), out);
-        // Only what was registered several times can repeat itself.
-        let mut known = (self.samples.len() > 1).then(HashSet::new);
+        // A family can repeat itself: registered several times, or with the labels of its keys in another order.
+        let mut known = HashSet::new();
         let mut repeated = false;
         for line in self.samples.iter().flat_map(|lines| lines.split_terminator('\n')) {
             let sample = Sample::parse(line).filter(|sample| self.owns(sample)).ok_or(Invalid)?;
-            if known.as_mut().is_some_and(|known| !known.insert(series(&sample))) {
+            if !known.insert(series(&sample)) {
                 repeated = true;
                 continue;
             }
