@@ -220,7 +220,7 @@ async fn a_body_shows_what_it_showed() -> Result<()> {
 async fn a_body_that_gives_less_than_it_promised_has_failed() -> Result<()> {
     let vitals = Vitals::new();
     let short = |_| async {
-        let body = tests::body::ScriptedBody::new().data("abcde");
+        let body = ScriptedBody::new().data("abcde");
         Ok::<_, BoxError>(Response::builder().header("content-length", "10").body(body)?)
     };
     let response = MetricsLayer::new(&vitals)
@@ -236,7 +236,7 @@ async fn a_body_that_gives_less_than_it_promised_has_failed() -> Result<()> {
 /// A body that cannot even say how large it is.
 struct Unspeakable;
 
-impl http_body::Body for Unspeakable {
+impl Body for Unspeakable {
     type Data = bytes::Bytes;
     type Error = BoxError;
 

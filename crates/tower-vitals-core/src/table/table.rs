@@ -259,6 +259,42 @@ mod tests {
     }
 
     #[test]
+    fn who_misses_while_a_removal_is_tried_waits_for_its_end() {
+        let table = Table::new();
+        insert(&table, 1, 1).unwrap();
+        let started = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            let writer = table.writer.lock().unwrap();
+            table.removals.fetch_add(1, Ordering::AcqRel);
+            let entry = table.slots.replace(0, None);
+            // The table is full, so without waiting the key would be refused, and the walk would pass over its slot.
+            let lookers = [true, false].map(|by_key| {
+                let (table, started) = (&table, &started);
+                scope.spawn(move || {
+                    started.fetch_add(1, Ordering::Relaxed);
+                    if by_key {
+                        insert(table, 1, 1)
+                    } else {
+                        table.slot(0).map(|entry| entry.1)
+                    }
+                })
+            });
+            while started.load(Ordering::Relaxed) < 2 {
+                std::thread::yield_now();
+            }
+            for _ in 0..1_000 {
+                std::thread::yield_now();
+            }
+            table.slots.replace(0, entry);
+            table.removals.fetch_add(1, Ordering::Release);
+            drop(writer);
+            for looker in lookers {
+                assert_eq!(looker.join().unwrap(), Some(0));
+            }
+        });
+    }
+
+    #[test]
     fn threads_that_insert_and_remove_agree() {
         let table = Table::new();
         std::thread::scope(|scope| {
