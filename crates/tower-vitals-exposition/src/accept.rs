@@ -29,10 +29,21 @@ impl ProtocolKind {
 /// The protocol with the highest quality in the `Accept` headers among those that are allowed; the first one where several have the
 /// same. Prometheus text 0.0.4 when none fits, because an answer helps more than a 406: people's tools and scrapers both read it.
 pub(crate) fn negotiate(headers: &HeaderMap, allowed: &[ProtocolKind]) -> Protocol {
-    let mut best: Option<(u16, Protocol)> = None;
     let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    for range in values.flat_map(|value| split(value, ',')) {
-        let Some((quality, protocol)) = read(range, allowed) else {
+    let ranges: Vec<&str> = values.flat_map(|value| split(value, ',')).collect();
+    // What a range by name refuses is not what `*/*` means.
+    let refused = |kind: &ProtocolKind| {
+        let mut named = ranges.iter().filter_map(|range| read(range, &[*kind], None));
+        named.any(|(quality, _)| quality == 0)
+            && !ranges
+                .iter()
+                .any(|range| matches!(read(range, &[*kind], None), Some((1.., _))))
+    };
+    let left: Vec<ProtocolKind> = allowed.iter().copied().filter(|kind| !refused(kind)).collect();
+    let any = (!left.is_empty()).then(|| default(&left));
+    let mut best: Option<(u16, Protocol)> = None;
+    for range in &ranges {
+        let Some((quality, protocol)) = read(range, allowed, any) else {
             continue;
         };
         if quality > best.map_or(0, |(quality, _)| quality) {
@@ -48,8 +59,8 @@ fn default(allowed: &[ProtocolKind]) -> Protocol {
     first.unwrap_or(ProtocolKind::Text).fallback()
 }
 
-/// One media range: its quality in thousandths, and the protocol that it means.
-fn read(range: &str, allowed: &[ProtocolKind]) -> Option<(u16, Protocol)> {
+/// One media range: its quality in thousandths, and the protocol that it means. `any` is what `*/*` means.
+fn read(range: &str, allowed: &[ProtocolKind], any: Option<Protocol>) -> Option<(u16, Protocol)> {
     let mut parts = split(range, ';').map(str::trim);
     let media = parts.next()?.to_ascii_lowercase();
     let (mut version, mut escaping, mut quality) = (None, Escaping::Unspecified, 1000);
@@ -70,7 +81,7 @@ fn read(range: &str, allowed: &[ProtocolKind]) -> Option<(u16, Protocol)> {
         ("application/openmetrics-text", Some("0.0.1") | None) => Protocol::OpenMetrics0,
         ("text/plain", Some("1.0.0")) => Protocol::Text1(escaping),
         ("text/plain", Some("0.0.4") | None) | ("text/*", _) => Protocol::Text0,
-        ("*/*", _) => default(allowed),
+        ("*/*", _) => any?,
         _ => return None,
     };
     let kind = if protocol.is_open_metrics() {
@@ -160,6 +171,9 @@ mod tests {
             ("application/openmetrics-text;version=0.0.1,text/plain", OM0),
             ("text/plain,application/openmetrics-text;version=1.0.0", TEXT0),
             ("application/openmetrics-text;version=1.0.0;q=0,text/plain;q=0.1", TEXT0),
+            ("text/plain;q=0,*/*", OM1),
+            ("text/plain;version=1.0.0;q=0,text/plain;q=0.5,*/*;q=0.1", TEXT0),
+            ("text/plain;q=0,application/openmetrics-text;q=0,*/*", TEXT0),
             ("application/openmetrics-text; version=\"1.0.0\" ; q=1.000", OM1),
             ("APPLICATION/OPENMETRICS-TEXT;VERSION=1.0.0", OM1),
             ("application/openmetrics-text", OM0),
