@@ -281,3 +281,21 @@ async fn layers_of_one_vitals_have_one_set_of_buckets() -> Result<()> {
     assert!(bounds.iter().all(|le| ["0.1", "1.0", "1", "+Inf"].contains(le)), "{bounds:?}");
     Ok(())
 }
+
+#[tokio::test]
+async fn statuses_are_not_of_the_budget_of_labels() -> Result<()> {
+    let vitals = Vitals::builder().label_budget(2).build()?;
+    let status = |request: Request<Body>| {
+        let code = request.uri().path().trim_start_matches('/').parse().unwrap_or(500);
+        ready(StatusCode::from_u16(code).unwrap_or_default())
+    };
+    let app = Router::new().fallback(status).layer(MetricsLayer::new(&vitals));
+    for code in [200, 202, 404, 503] {
+        send(&app, "GET", &format!("/{code}")).await?;
+    }
+    let seen = Seen::of(&vitals);
+    for code in [200, 202, 404, 503] {
+        assert_eq!(seen.requests[&format!("GET _unmatched {code} none completed")], 1);
+    }
+    Ok(())
+}

@@ -2,7 +2,7 @@
 //!
 //! They are kept free, so that adding one of our layers never fails.
 
-/// Names of families without namespace, `_total` and unit suffixes left as they are in the family's name.
+/// The names of our families as [`Descriptor::name`](crate::Descriptor::name) gives them, without a namespace.
 const NAMES: &[&str] = &[
     "http_requests",
     "http_request_duration_seconds",

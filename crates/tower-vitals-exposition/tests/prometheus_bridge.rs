@@ -700,3 +700,16 @@ fn collectors_of_the_application_may_use_the_vitals() {
     let text = foreign(&vitals, Protocol::TEXT);
     assert!(text.contains("families 4\n") && text.contains("scrapes_total 1\n"), "{text}");
 }
+
+#[test]
+fn a_series_with_its_labels_in_another_order_is_the_same_series() {
+    let mut registry = Registry::default();
+    let orders = Family::<Labels, Counter>::default();
+    orders.get_or_create(&labels([("a", "1"), ("b", "2")])).inc();
+    orders.get_or_create(&labels([("b", "2"), ("a", "1")])).inc();
+    registry.register("orders", "Orders", orders);
+    let [open_metrics, text] = attached(registry);
+    for scrape in [open_metrics, text] {
+        assert_eq!(scrape.matches("orders_total{").count(), 1, "{scrape}");
+    }
+}

@@ -42,9 +42,11 @@ impl<B: Body> Body for MetricsBody<B> {
         };
         let on_drop = std::mem::replace(&mut counted.on_drop, Outcome::Panicked);
         let polled = this.inner.as_mut().poll_frame(cx);
-        let ended = polled.is_ready() && this.inner.is_end_stream();
-        counted.on_drop = on_drop;
+        if polled.is_pending() {
+            counted.on_drop = on_drop;
+        }
         let frame = ready!(polled);
+        let ended = this.inner.is_end_stream();
         let outcome = match &frame {
             None => Some(counted.ended()),
             Some(Err(_)) => Some(Outcome::Failed),
@@ -55,6 +57,7 @@ impl<B: Body> Body for MetricsBody<B> {
                 (all || ended || frame.is_trailers()).then(|| counted.ended())
             }
         };
+        counted.on_drop = on_drop;
         if let Some(outcome) = outcome {
             counted.finish(outcome);
             *this.counted = None;

@@ -1,6 +1,7 @@
 //! A request from its start to its end.
 
 use std::{
+    borrow::Cow,
     sync::{Arc, OnceLock},
     time::Instant,
 };
@@ -14,8 +15,7 @@ use crate::{
     layer::Shared,
     method::KnownMethod,
     records::{Kind, Records, Route},
-    route::{RequestHead, matched},
-    slot::Slot,
+    slot::{self, Slot},
 };
 
 /// What the clones of one service share. axum makes a service for each route, so the route is nearly always the one of last time.
@@ -74,18 +74,13 @@ impl Endpoint {
 
     /// Finds the request's route and keeps the first one for the next requests.
     fn matched<B>(&self, request: &Request<B>) -> Matched {
-        let told = self
-            .shared
-            .route_with
-            .as_ref()
-            .and_then(|route_with| route_with.route(RequestHead::of(request)));
-        let Some(text) = told.as_deref().or_else(|| matched(request.extensions())) else {
+        let Some(text) = self.shared.route_of(request) else {
             return Matched::Nothing;
         };
         if self.route.get().is_some_and(|route| *route.text() == *text) {
             return Matched::Endpoint;
         }
-        let Some(route) = self.records().route(text) else {
+        let Some(route) = self.records().route(&text) else {
             return Matched::Refused;
         };
         match self.route.set(Arc::clone(&route)) {
@@ -102,7 +97,7 @@ impl Counted {
     pub(crate) fn begin<B>(endpoint: &Arc<Endpoint>, request: &Request<B>) -> Option<Self> {
         let records = endpoint.records();
         let owner = records.owner();
-        if crate::slot::is_counted(owner, || endpoint.shared.route_of(request)) {
+        if slot::is_counted(owner, || endpoint.shared.route_of(request).map(Cow::into_owned)) {
             return None;
         }
         let method = KnownMethod::of(request.method());
@@ -162,12 +157,8 @@ impl Counted {
         if short { Outcome::Failed } else { Outcome::Completed }
     }
 
-    /// Ends the request. Dropping it afterwards takes it out of flight.
+    /// Ends the request: records it. Dropping it afterwards takes it out of flight.
     pub(crate) fn finish(&mut self, outcome: Outcome) {
-        self.record(outcome);
-    }
-
-    fn record(&mut self, outcome: Outcome) {
         self.recorded = true;
         let records = self.endpoint.records();
         let kind = Kind {
@@ -199,7 +190,7 @@ impl Counted {
 impl Drop for Counted {
     fn drop(&mut self) {
         if !self.recorded {
-            self.record(self.on_drop);
+            self.finish(self.on_drop);
         }
         self.endpoint.records().in_flight(self.method).end();
     }

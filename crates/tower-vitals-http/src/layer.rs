@@ -151,13 +151,12 @@ impl MetricsLayerBuilder {
 
 impl Shared {
     /// The text of a request's route.
-    pub(crate) fn route_of<B>(&self, request: &Request<B>) -> Option<String> {
+    pub(crate) fn route_of<'a, B>(&self, request: &'a Request<B>) -> Option<Cow<'a, str>> {
         let told = self
             .route_with
             .as_ref()
             .and_then(|route_with| route_with.route(RequestHead::of(request)));
-        told.map(Cow::into_owned)
-            .or_else(|| matched(request.extensions()).map(str::to_owned))
+        told.or_else(|| matched(request.extensions()).map(Cow::Borrowed))
     }
 }
 

@@ -9,5 +9,6 @@ mod visit;
 pub use self::{
     encoder::Encoder,
     protocol::{Escaping, Protocol},
+    text::escape_help,
     visit::{CounterPoint, Exemplar, HistogramPoint, NativeBuckets, Number, Point, Visitor},
 };

@@ -1,7 +1,7 @@
 //! The two text formats. They differ in how a family is introduced, in exemplars and in the last line.
 
 use super::{CounterPoint, Exemplar, HistogramPoint, Number, Point, Protocol, Visitor, number};
-use crate::{Descriptor, Kind, Labels, labels};
+use crate::{Descriptor, Labels, labels};
 
 /// Chunks are handed out once they reach this size.
 pub(super) const CHUNK: usize = 64 * 1024;
@@ -124,7 +124,6 @@ impl Visitor for TextWriter {
             self.out.push_str(unit.as_str());
             self.out.push('\n');
         }
-        debug_assert!(matches!(descriptor.kind(), Kind::Counter | Kind::Gauge | Kind::Histogram));
     }
 
     fn point(&mut self, labels: &Labels<'_>, point: &Point<'_>) {
@@ -143,8 +142,10 @@ impl Visitor for TextWriter {
     }
 }
 
-/// Appends help text on one line. Only OpenMetrics escapes quotes there.
-fn escape_help(out: &mut String, help: &str, quotes: bool) {
+/// Appends help text as it stands in a `# HELP` line: on one line, and with quotes escaped (`quotes`), as only OpenMetrics has them.
+///
+/// For an [`Attachment`](crate::Attachment), which writes such lines itself.
+pub fn escape_help(out: &mut String, help: &str, quotes: bool) {
     for char in help.chars() {
         match char {
             '\\' => out.push_str("\\\\"),

@@ -86,7 +86,7 @@ impl<T> Table<T> {
         look()
     }
 
-    /// The same, or a new entry made by `make`, which is given its slot's number. `None` when the table has `limit` entries already.
+    /// The entry with this hash that `is` recognises, or a new one made by `make`, which is given its slot's number. `None` when the table has `limit` entries already.
     ///
     /// A new entry takes the writers' mutex while `make` runs; `make` must not use this table.
     pub fn get_or_insert(

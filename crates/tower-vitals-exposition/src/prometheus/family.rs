@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use tower_vitals_core::encode::Protocol;
+use tower_vitals_core::encode::{Protocol, escape_help};
 
-use super::{escape, kind::Kind, names, sample::Sample};
+use super::{kind::Kind, names, sample::Sample};
 
 /// A family with everything that was written for it, in one place or in several.
 #[derive(Debug, PartialEq)]
@@ -68,7 +68,7 @@ impl Family<'_> {
             for part in ["# HELP ", self.name, suffix, " "] {
                 out.push_str(part);
             }
-            escape::help(out, self.help, open_metrics);
+            escape_help(out, self.help, open_metrics);
             out.push('\n');
         }
         for part in ["# TYPE ", self.name, suffix, " ", word, "\n"] {

@@ -9,10 +9,8 @@ use prometheus_client::{
 };
 use tower_vitals_core::{
     Descriptor, Kind, Labels, Unit,
-    encode::{CounterPoint, Exemplar, HistogramPoint, Number, Point, Visitor},
+    encode::{CounterPoint, Exemplar, HistogramPoint, Number, Point, Visitor, escape_help},
 };
-
-use super::escape;
 
 /// Encodes a family once it is complete: prometheus-client lets a family's encoder live no longer than the call that began it.
 pub(super) struct FamilyEncoder<'a> {
@@ -67,7 +65,7 @@ impl<'a> FamilyEncoder<'a> {
     fn encode(&mut self, family: &Descriptor) -> fmt::Result {
         let (name, unit) = name_and_unit(family);
         let mut help = String::new();
-        escape::help(&mut help, family.help(), true);
+        escape_help(&mut help, family.help(), true);
         let kind = metric_type(family.kind());
         let mut encoder = self.encoder.encode_descriptor(name, &help, unit.as_ref(), kind)?;
         for series in &self.series {

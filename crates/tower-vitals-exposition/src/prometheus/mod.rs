@@ -74,7 +74,6 @@
 mod attach;
 mod collector;
 mod error;
-mod escape;
 mod families;
 mod family;
 mod family_encoder;
