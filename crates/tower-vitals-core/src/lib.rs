@@ -11,11 +11,15 @@ mod error;
 mod family;
 mod instrument;
 mod labels;
+#[cfg(all(test, loom))]
+mod models;
 mod name;
 mod registry;
 mod reserved;
 mod self_metrics;
 mod sharded;
+pub mod spread;
+mod sync;
 pub mod table;
 mod vitals;
 

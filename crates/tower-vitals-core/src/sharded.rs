@@ -1,43 +1,54 @@
 //! Words that several threads add to without sharing a cache line.
 //!
-//! The first thread that records into a series uses the words that lie in the series itself. A second thread gets a shard of its own,
-//! padded to keep clear of its neighbours; there are at most eight, and threads beyond that share one. Every addition is one relaxed
-//! atomic instruction, and a reader adds the shards up. Shards outlive the threads that used them, so a sum never falls.
+//! As long as threads of one shard alone (mostly a single thread) record into a series, they use the words that lie in the series
+//! itself. When another one comes, all move to shards: words apart from the series and padded to keep clear of their neighbours, so that
+//! what the threads read to get there is never written again. There are at most eight shards, and threads beyond that share them. Every
+//! addition is one relaxed atomic instruction, and a reader adds all words up, those in the series included. Words outlive the threads
+//! that used them, so a sum never falls.
+//!
+//! That nothing is lost and no sum falls while threads come and go is checked by the models in `crate::models::instruments`, which loom
+//! runs through every order of threads and memory within a bound. Of `std` they assume what it documents.
 
-use std::{
-    cell::Cell,
-    sync::{
-        OnceLock,
-        atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering},
-    },
+use std::{array, cell::Cell};
+
+use crate::sync::{
+    OnceLock,
+    atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering},
+    global, thread_local,
 };
 
-/// How many shards there may be, the series' own words included.
-const SHARDS: u8 = 8;
+/// How many shards there may be. Models have few threads, so they make do with two shards to have some that are shared.
+pub(crate) const SHARDS: u8 = if cfg!(all(test, loom)) { 2 } else { 8 };
 
 /// No thread has recorded yet.
 const NOBODY: u8 = u8::MAX;
 
+/// Threads of more than one shard have.
+const SEVERAL: u8 = u8::MAX - 1;
+
+/// The thread has not recorded yet.
+const NONE: u8 = u8::MAX - 2;
+
 thread_local! {
-    /// Which shard this thread uses; `NOBODY` until it first records.
-    static SHARD: Cell<u8> = const { Cell::new(NOBODY) };
+    /// Which shard this thread uses; `NONE` until it first records.
+    static SHARD: Cell<u8> = const { Cell::new(NONE) };
 }
 
 /// Words of the kind `W`, one set for each shard.
 #[derive(Debug)]
 pub(crate) struct Sharded<W> {
-    /// The shard whose words are `own`.
-    owner: AtomicU8,
+    /// The one shard whose threads use `own`, or `NOBODY`, or `SEVERAL`.
+    user: AtomicU8,
     own: W,
-    others: OnceLock<Box<Others<W>>>,
+    shards: OnceLock<Box<Shards<W>>>,
 }
 
 /// A place for each shard's words, filled when a thread of that shard comes.
-type Others<W> = [OnceLock<Box<Padded<W>>>; SHARDS as usize];
+type Shards<W> = [OnceLock<Box<Padded<W>>>; SHARDS as usize];
 
 /// A set of words made anew, all zero.
 pub(crate) trait Words {
-    /// Another set of the same size.
+    /// Another set like this one, for a shard.
     fn another(&self) -> Self;
 }
 
@@ -47,80 +58,99 @@ pub(crate) trait Words {
 struct Padded<W>(W);
 
 impl<W: Words> Sharded<W> {
-    pub(crate) const fn new(own: W) -> Self {
+    pub(crate) fn new(own: W) -> Self {
         Self {
-            owner: AtomicU8::new(NOBODY),
+            user: AtomicU8::new(NOBODY),
             own,
-            others: OnceLock::new(),
+            shards: OnceLock::new(),
         }
     }
 
     /// The words that this thread adds to.
     #[inline]
     pub(crate) fn mine(&self) -> &W {
-        let shard = this_shard();
-        if self.owner.load(Ordering::Relaxed) == shard {
+        // A thread that has none yet is the user of no words, so there is no need to ask.
+        if self.user.load(Ordering::Relaxed) == known_shard() {
             &self.own
         } else {
-            self.claim_or_share(shard)
+            self.of_shard(this_shard())
         }
     }
 
-    #[cold]
+    #[inline(never)]
+    fn of_shard(&self, shard: u8) -> &W {
+        let shards = match self.shards.get() {
+            Some(shards) => shards,
+            None if self.claim(shard) => return &self.own,
+            None => self.share(),
+        };
+        let words = shards[usize::from(shard % SHARDS)].get_or_init(|| Box::new(Padded(self.own.another())));
+        &words.0
+    }
+
+    /// Takes the series' own words for the first thread that comes.
     fn claim(&self, shard: u8) -> bool {
-        self.owner
-            .compare_exchange(NOBODY, shard, Ordering::Relaxed, Ordering::Relaxed)
-            .is_ok()
+        let claimed = self
+            .user
+            .compare_exchange(NOBODY, shard, Ordering::Relaxed, Ordering::Relaxed);
+        claimed.is_ok()
     }
 
-    fn claim_or_share(&self, shard: u8) -> &W {
-        if self.owner.load(Ordering::Relaxed) == NOBODY && self.claim(shard) {
-            return &self.own;
-        }
-        if self.owner.load(Ordering::Relaxed) == shard {
-            return &self.own;
-        }
-        let others = self.others.get_or_init(Box::default);
-        let other = others[usize::from(shard % SHARDS)].get_or_init(|| Box::new(Padded(self.own.another())));
-        &other.0
+    /// Sends everybody to the shards. A thread that has just looked may still add to `own` once, which counts like any other word.
+    #[cold]
+    fn share(&self) -> &Shards<W> {
+        let shards = self.shards.get_or_init(Box::default);
+        self.user.store(SEVERAL, Ordering::Relaxed);
+        shards
     }
 
     /// All sets of words that exist.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &W> {
-        let others = self.others.get().into_iter().flat_map(|others| others.iter());
-        std::iter::once(&self.own).chain(others.filter_map(|other| other.get()).map(|padded| &padded.0))
+    #[inline]
+    pub(crate) fn each(&self, mut f: impl FnMut(&W)) {
+        f(&self.own);
+        if let Some(shards) = self.shards.get() {
+            shards.iter().filter_map(OnceLock::get).for_each(|words| f(&words.0));
+        }
+    }
+}
+
+/// Which shard this thread uses, always the same.
+#[inline]
+pub(crate) fn this_shard() -> u8 {
+    match known_shard() {
+        NONE => assign(),
+        known => known,
     }
 }
 
 #[inline]
-fn this_shard() -> u8 {
+fn known_shard() -> u8 {
     // A thread whose locals are gone already records as shard 0.
-    SHARD
-        .try_with(|shard| match shard.get() {
-            NOBODY => assign(shard),
-            known => known,
-        })
-        .unwrap_or(0)
+    SHARD.try_with(Cell::get).unwrap_or(0)
 }
 
 #[cold]
-fn assign(shard: &Cell<u8>) -> u8 {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
+fn assign() -> u8 {
+    global! { static NEXT: AtomicUsize = AtomicUsize::new(0); }
     #[allow(clippy::cast_possible_truncation)] // below SHARDS
     let next = (NEXT.fetch_add(1, Ordering::Relaxed) % usize::from(SHARDS)) as u8;
-    shard.set(next);
+    let _ = SHARD.try_with(|shard| shard.set(next));
     next
+}
+
+impl<const N: usize> Sharded<[AtomicU64; N]> {
+    /// What one of the words comes to.
+    #[inline]
+    pub(crate) fn sum(&self, word: usize) -> u64 {
+        let mut sum = 0_u64;
+        self.each(|words| sum = sum.wrapping_add(words[word].load(Ordering::Relaxed)));
+        sum
+    }
 }
 
 impl<const N: usize> Words for [AtomicU64; N] {
     fn another(&self) -> Self {
-        [const { AtomicU64::new(0) }; N]
-    }
-}
-
-impl Words for Box<[AtomicU64]> {
-    fn another(&self) -> Self {
-        self.iter().map(|_| AtomicU64::new(0)).collect()
+        array::from_fn(|_| AtomicU64::new(0))
     }
 }
 
@@ -141,7 +171,7 @@ mod tests {
     use super::*;
 
     fn total(sharded: &Sharded<[AtomicU64; 1]>) -> u64 {
-        sharded.all().map(|words| words[0].load(Ordering::Relaxed)).sum()
+        sharded.sum(0)
     }
 
     #[test]
@@ -151,7 +181,27 @@ mod tests {
             sharded.mine()[0].fetch_add(1, Ordering::Relaxed);
         }
         assert_eq!(total(&sharded), 10);
-        assert!(sharded.others.get().is_none());
+        assert!(sharded.shards.get().is_none());
+    }
+
+    #[test]
+    fn the_words_of_the_series_stand_still_once_two_threads_came() {
+        let sharded = Sharded::new([AtomicU64::new(0)]);
+        let add = || sharded.mine()[0].fetch_add(1, Ordering::Relaxed);
+        add();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                // The next thread may have the first one's shard, if seven others came between.
+                let first = sharded.user.load(Ordering::Relaxed);
+                while this_shard() == first {
+                    SHARD.with(|shard| shard.set(NONE));
+                }
+                add();
+            });
+        });
+        add();
+        assert_eq!(sharded.own[0].load(Ordering::Relaxed), 1);
+        assert_eq!(total(&sharded), 3);
     }
 
     #[test]
@@ -172,6 +222,8 @@ mod tests {
             assert_eq!(now, before + 300);
             before = now;
         }
-        assert!(sharded.all().count() <= usize::from(SHARDS));
+        let mut sets = 0;
+        sharded.each(|_| sets += 1);
+        assert!(sets <= usize::from(SHARDS) + 1);
     }
 }

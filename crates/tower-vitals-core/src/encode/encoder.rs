@@ -70,6 +70,7 @@ impl Encoder {
 
     /// Writes until a chunk is full or all is written.
     fn write(&mut self) {
+        self.writer.begin();
         while !self.writer.is_full() {
             self.step = match std::mem::replace(&mut self.step, Step::Done) {
                 Step::Families {

@@ -5,13 +5,20 @@ use std::{fmt::Write, time::SystemTime};
 use super::Number;
 
 /// Appends a sample's value.
+#[inline]
 pub(crate) fn write(out: &mut String, number: Number) {
     match number {
-        Number::Unsigned(value) => out.push_str(itoa::Buffer::new().format(value)),
+        Number::Unsigned(value) => unsigned(out, value),
         Number::Signed(value) => out.push_str(itoa::Buffer::new().format(value)),
         Number::Float(value) => float(out, value),
         Number::Nanos(nanos) => self::nanos(out, nanos),
     }
+}
+
+/// Appends a whole number.
+#[inline]
+pub(crate) fn unsigned(out: &mut String, value: u64) {
+    out.push_str(itoa::Buffer::new().format(value));
 }
 
 /// Appends a float as Go's `ParseFloat` reads it.
@@ -26,11 +33,24 @@ pub(crate) fn float(out: &mut String, value: f64) {
     }
 }
 
+const SECOND: u64 = 1_000_000_000;
+
 /// Appends nanoseconds as seconds, all digits that there are and no more.
 fn nanos(out: &mut String, nanos: u128) {
-    const SECOND: u128 = 1_000_000_000;
-    out.push_str(itoa::Buffer::new().format(nanos / SECOND));
-    let rest = nanos % SECOND;
+    // Five centuries fit into 64 bits, which processors divide much faster.
+    let rest = match u64::try_from(nanos) {
+        Ok(nanos) => {
+            unsigned(out, nanos / SECOND);
+            nanos % SECOND
+        }
+        Err(_) => {
+            let second = u128::from(SECOND);
+            out.push_str(itoa::Buffer::new().format(nanos / second));
+            #[allow(clippy::cast_possible_truncation)] // less than a second
+            let rest = (nanos % second) as u64;
+            rest
+        }
+    };
     if rest == 0 {
         return;
     }

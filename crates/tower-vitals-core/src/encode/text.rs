@@ -6,13 +6,20 @@ use crate::{Descriptor, Labels, labels};
 /// Chunks are handed out once they reach this size.
 pub(super) const CHUNK: usize = 64 * 1024;
 
+/// Room behind a full chunk for the point that filled it, so that the buffer need not grow for it.
+const MARGIN: usize = 8 * 1024;
+
 /// Writes families as Prometheus text or OpenMetrics.
 #[derive(Debug)]
 pub(super) struct TextWriter {
     open_metrics: bool,
     /// The name under which the samples of the present family stand.
     name: String,
+    /// What all bucket lines of a histogram begin with, made once for them.
+    bucket: String,
     out: String,
+    /// How much to make room for when a chunk begins.
+    room: usize,
 }
 
 impl TextWriter {
@@ -20,12 +27,22 @@ impl TextWriter {
         Self {
             open_metrics: protocol.is_open_metrics(),
             name: String::new(),
-            out: String::with_capacity(1024),
+            bucket: String::new(),
+            out: String::new(),
+            room: 1024,
         }
+    }
+
+    /// Begins a chunk. Its buffer is made only now, so that the one of the chunk before can be free already.
+    pub(super) fn begin(&mut self) {
+        self.out.reserve(self.room);
     }
 
     /// Takes what was written so far.
     pub(super) fn take(&mut self) -> String {
+        if self.is_full() {
+            self.room = CHUNK + MARGIN;
+        }
         std::mem::take(&mut self.out)
     }
 
@@ -51,9 +68,9 @@ impl TextWriter {
         self.out.push_str(&self.name);
         self.out.push_str(suffix);
         if !labels.is_empty() {
-            for part in ["{", labels, "}"] {
-                self.out.push_str(part);
-            }
+            self.out.push('{');
+            self.out.push_str(labels);
+            self.out.push('}');
         }
         self.out.push(' ');
         number::write(&mut self.out, value);
@@ -65,17 +82,19 @@ impl TextWriter {
     }
 
     fn histogram(&mut self, labels: &str, point: &HistogramPoint<'_>) {
+        self.bucket.clear();
+        let comma = if labels.is_empty() { "" } else { "," };
+        for part in [&self.name, "_bucket{", labels, comma, "le=\""] {
+            self.bucket.push_str(part);
+        }
         let mut cumulated = 0;
-        let les = point.bounds.le().chain(std::iter::once("+Inf"));
-        for ((at, count), le) in point.counts.iter().enumerate().zip(les) {
+        let mut les = point.bounds.le();
+        for (at, count) in point.counts.iter().enumerate() {
             cumulated += count;
-            self.out.push_str(&self.name);
-            self.out.push_str("_bucket{");
-            self.out.push_str(labels);
-            self.out.push_str(if labels.is_empty() { "le=\"" } else { ",le=\"" });
-            self.out.push_str(le);
+            self.out.push_str(&self.bucket);
+            self.out.push_str(les.next().unwrap_or("+Inf"));
             self.out.push_str("\"} ");
-            number::write(&mut self.out, Number::Unsigned(cumulated));
+            number::unsigned(&mut self.out, cumulated);
             self.end_line(point.exemplars.get(at).and_then(Option::as_ref));
         }
         self.sample("_sum", labels, point.sum);
@@ -85,6 +104,7 @@ impl TextWriter {
     }
 
     /// Ends a sample's line, with its exemplar where the format has room for it.
+    #[inline]
     fn end_line(&mut self, exemplar: Option<&Exemplar<'_>>) {
         if let (true, Some(exemplar)) = (self.open_metrics, exemplar) {
             self.exemplar(exemplar);
@@ -92,6 +112,7 @@ impl TextWriter {
         self.out.push('\n');
     }
 
+    #[cold]
     fn exemplar(&mut self, exemplar: &Exemplar<'_>) {
         let mut rendered = String::new();
         for (name, value) in exemplar.labels {

@@ -70,7 +70,8 @@ impl<I: Instrument, const N: usize> Family<I, N> {
     ///
     /// # Cost
     /// For a known series a hash of the values and a comparison; no lock, no allocation. A new series takes a lock that other new
-    /// series of the family take too.
+    /// series of the family take too, and so does who looks for a series at the moment in which [`remove`](Self::remove) tries whether it
+    /// is in use.
     #[must_use = "the series is given, but nothing is recorded yet"]
     pub fn with(&self, values: [&str; N]) -> Ref<I> {
         Ref::new(match self.inner.find(&values) {

@@ -1,6 +1,6 @@
-use std::{fmt, ops::Deref, sync::Arc, time::Instant};
+use std::{fmt, ops::Deref, time::Instant};
 
-use crate::{InFlight, InFlightGuard, labels::SeriesLabels, table::Entry};
+use crate::{InFlight, InFlightGuard, labels::SeriesLabels, sync::Arc, table::Entry};
 
 /// An instrument with its labels.
 #[derive(Debug)]

@@ -18,6 +18,8 @@ struct Parts {
     values: Box<[f64]>,
     /// The same in nanoseconds, for durations.
     nanos: Box<[u64]>,
+    /// For each number of bits of a duration in nanoseconds, how many bounds are below all durations with so many.
+    below: [u8; 65],
     /// The same as they stand in the label `le`, in every format.
     le: Box<[String]>,
 }
@@ -65,16 +67,31 @@ impl Bounds {
         self.inner.values.partition_point(|bound| *bound < value)
     }
 
+    /// The bucket of a duration. The number of its bits leads to the first bound that may hold it; bounds are hardly ever closer than
+    /// a few to a doubling, so it is that one or one soon after.
+    #[inline]
     pub(crate) fn bucket_of_nanos(&self, nanos: u64) -> usize {
-        self.inner.nanos.partition_point(|bound| *bound < nanos)
+        let mut bucket = usize::from(self.inner.below[(u64::BITS - nanos.leading_zeros()) as usize]);
+        while self.inner.nanos.get(bucket).is_some_and(|bound| *bound < nanos) {
+            bucket += 1;
+        }
+        bucket
     }
 
     fn of(bounds: &[f64]) -> Self {
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // saturates, and none is negative
+        let nanos: Box<[u64]> = bounds.iter().map(|bound| (bound * 1e9).round() as u64).collect();
+        let below = std::array::from_fn(|bits| {
+            let least = bits.checked_sub(1).map_or(0, |shift| 1 << shift);
+            #[allow(clippy::cast_possible_truncation)] // there are at most `MOST`
+            let below = nanos.partition_point(|bound| *bound < least) as u8;
+            below
+        });
         Self {
             inner: Arc::new(Parts {
                 values: bounds.into(),
-                #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // saturates, and none is negative
-                nanos: bounds.iter().map(|bound| (bound * 1e9).round() as u64).collect(),
+                nanos,
+                below,
                 le: bounds.iter().map(|bound| number::le(*bound)).collect(),
             }),
         }
@@ -102,6 +119,19 @@ mod tests {
             [0, 5_000_000, 5_000_001, 1_000_000_000].map(|v| bounds.bucket_of_nanos(v)),
             [0, 0, 1, 2]
         );
+    }
+
+    #[test]
+    fn the_number_of_bits_leads_to_the_same_bucket_as_a_search() {
+        let many: Vec<f64> = (0..200).map(|k| 1e-9 * 1.2_f64.powi(k)).collect();
+        for bounds in [&[][..], &[0.0, 1e-9, 2e-9, 1e30], &[0.005, 0.01, 10.0], &many] {
+            let bounds = Bounds::try_new(bounds).unwrap();
+            let edges = bounds.inner.nanos.iter().copied().chain((0..64).map(|shift| 1 << shift));
+            for nanos in edges.flat_map(|edge| [edge.saturating_sub(1), edge, edge.saturating_add(1), u64::MAX]) {
+                let expected = bounds.inner.nanos.partition_point(|bound| *bound < nanos);
+                assert_eq!(bounds.bucket_of_nanos(nanos), expected, "{nanos} in {bounds:?}");
+            }
+        }
     }
 
     #[test]

@@ -1,13 +1,11 @@
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::SystemTime,
-};
+use std::time::SystemTime;
 
 use super::Instrument;
 use crate::{
     Kind,
     encode::{CounterPoint, Number, Point},
     sharded::{Sharded, add_float},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 /// Counts what happens. It only ever rises.
@@ -43,8 +41,7 @@ impl Counter {
     /// What was counted so far.
     #[must_use]
     pub fn get(&self) -> u64 {
-        let values = self.value.all().map(|words| words[0].load(Ordering::Relaxed));
-        values.fold(0, u64::wrapping_add)
+        self.value.sum(0)
     }
 }
 
@@ -56,7 +53,7 @@ impl Instrument for Counter {
 
     fn new((): &()) -> Self {
         Self {
-            value: Sharded::new([const { AtomicU64::new(0) }]),
+            value: Sharded::new([AtomicU64::new(0)]),
         }
     }
 
@@ -87,8 +84,10 @@ impl FloatCounter {
     /// What was counted so far.
     #[must_use]
     pub fn get(&self) -> f64 {
-        let values = self.value.all().map(|words| f64::from_bits(words[0].load(Ordering::Relaxed)));
-        values.sum()
+        let mut sum = 0.0;
+        self.value
+            .each(|words| sum += f64::from_bits(words[0].load(Ordering::Relaxed)));
+        sum
     }
 }
 
@@ -100,7 +99,7 @@ impl Instrument for FloatCounter {
 
     fn new((): &()) -> Self {
         Self {
-            value: Sharded::new([const { AtomicU64::new(0) }]),
+            value: Sharded::new([AtomicU64::new(0)]),
         }
     }
 

@@ -1,13 +1,11 @@
-use std::{
-    sync::atomic::{AtomicI64, AtomicU64, Ordering},
-    time::SystemTime,
-};
+use std::time::SystemTime;
 
 use super::Instrument;
 use crate::{
     Kind,
     encode::{Number, Point},
     sharded::add_float,
+    sync::atomic::{AtomicI64, AtomicU64, Ordering},
 };
 
 /// A whole number that rises and falls: sizes, levels, states.

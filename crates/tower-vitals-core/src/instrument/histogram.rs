@@ -1,6 +1,5 @@
 use std::{
     fmt,
-    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, SystemTime},
 };
 
@@ -8,12 +7,17 @@ use super::{Bounds, Instrument};
 use crate::{
     Kind, Unit,
     encode::{HistogramPoint, Number, Point},
-    sharded::{Sharded, add_float},
+    sharded::{Sharded, Words, add_float},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
-/// Durations are summed up as whole microseconds and, apart, the nanoseconds that are left over: nothing is lost, and neither sum wraps
-/// in years. 10,000 requests at any time fill the first in 58 years, a million observations a second the other in 584.
+/// Durations of up to 100 microseconds are summed up as nanoseconds, longer ones as whole microseconds and, with the short ones, the
+/// nanoseconds that are left over: nothing is lost, and neither sum wraps in years. 10,000 requests at any time fill the microseconds
+/// in 58 years, a million short observations a second the nanoseconds in five.
 const NANOS_IN_MICRO: u64 = 1000;
+
+/// 100 microseconds, in nanoseconds.
+const SHORT: u64 = 100_000;
 
 /// A minute. Longer observations can be of any length (infinity is one), so they must not wrap the sum, which would fall.
 const LONG: u64 = 60_000_000;
@@ -30,9 +34,17 @@ const FULL: u64 = u64::MAX / 2;
 #[derive(Debug)]
 pub struct Histogram {
     config: HistogramConfig,
-    /// For each shard: a count for each bound, one for `+Inf`, and the two sums, with room at both ends to keep shards
-    /// out of each other's cache lines.
-    words: Sharded<Box<[AtomicU64]>>,
+    cells: Sharded<Cells>,
+}
+
+/// The words of one shard.
+#[derive(Debug)]
+struct Cells {
+    /// Whole microseconds, or a float.
+    sum: AtomicU64,
+    nanos: AtomicU64,
+    /// A count for each bound and one for `+Inf`, and what keeps a shard clear of what lies behind it.
+    buckets: Box<[AtomicU64]>,
 }
 
 /// What the histograms of a family share.
@@ -50,8 +62,8 @@ impl fmt::Debug for HistogramConfig {
     }
 }
 
-/// Words at either end of a shard.
-const MARGIN: usize = 8;
+/// Words that keep a shard clear of what lies behind it.
+const MARGIN: usize = 16;
 
 impl Histogram {
     /// Counts an observation, in the unit of the family.
@@ -64,20 +76,28 @@ impl Histogram {
             // saturates, and is not negative
             self.record_nanos((value * 1e9).round() as u64);
         } else {
-            let words = self.words.mine();
-            words[MARGIN + self.config.bounds.bucket(value)].fetch_add(1, Ordering::Relaxed);
+            let cells = self.cells.mine();
+            cells.count(self.config.bounds.bucket(value));
             if value.is_finite() {
-                add_float(&words[self.sum_at()], value);
+                add_float(&cells.sum, value);
             }
         }
     }
 
     /// Counts a duration. Without rounding where the family's unit is seconds.
     pub fn observe_duration(&self, duration: Duration) {
+        let whole = duration.as_secs().saturating_mul(1_000_000_000);
+        self.observe_nanos(whole.saturating_add(u64::from(duration.subsec_nanos())));
+    }
+
+    /// Counts a duration of so many nanoseconds, such as the difference of two [`Clock::nanos`](crate::Clock::nanos). In a family whose
+    /// unit is not seconds it counts as that many seconds.
+    #[inline]
+    pub fn observe_nanos(&self, nanos: u64) {
         if self.config.time {
-            self.record_nanos(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
+            self.record_nanos(nanos);
         } else {
-            self.observe(duration.as_secs_f64());
+            self.observe(Duration::from_nanos(nanos).as_secs_f64());
         }
     }
 
@@ -95,47 +115,73 @@ impl Histogram {
         self.read(&mut Vec::new()).as_f64()
     }
 
+    #[inline]
     fn record_nanos(&self, nanos: u64) {
-        let words = self.words.mine();
-        words[MARGIN + self.config.bounds.bucket_of_nanos(nanos)].fetch_add(1, Ordering::Relaxed);
-        let sum = self.sum_at();
-        let micros = nanos / NANOS_IN_MICRO;
-        words[sum + 1].fetch_add(nanos % NANOS_IN_MICRO, Ordering::Relaxed);
-        if micros <= LONG {
-            words[sum].fetch_add(micros, Ordering::Relaxed);
+        let cells = self.cells.mine();
+        cells.count(self.config.bounds.bucket_of_nanos(nanos));
+        if nanos <= SHORT {
+            cells.nanos.fetch_add(nanos, Ordering::Relaxed);
         } else {
-            let more = |sum: u64| Some(sum.saturating_add(micros).min(FULL).max(sum));
-            let _ = words[sum].fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+            cells.add_longer(nanos);
         }
-    }
-
-    /// Where the sum is: microseconds, which the nanoseconds that are left over follow, or a float.
-    fn sum_at(&self) -> usize {
-        MARGIN + self.config.bounds.values().len() + 1
     }
 
     /// Adds the shards up: counts into `counts`, the sum as the result.
     fn read(&self, counts: &mut Vec<u64>) -> Number {
-        let sum = self.sum_at();
         counts.clear();
-        counts.resize(sum - MARGIN, 0);
+        counts.resize(self.config.bounds.values().len() + 1, 0);
         let (mut nanos, mut float) = (0_u128, 0.0);
-        for words in self.words.all() {
-            for (count, word) in counts.iter_mut().zip(&words[MARGIN..sum]) {
+        self.cells.each(|cells| {
+            for (count, word) in counts.iter_mut().zip(&cells.buckets) {
                 *count = count.wrapping_add(word.load(Ordering::Relaxed));
             }
-            let (first, left_over) = (words[sum].load(Ordering::Relaxed), words[sum + 1].load(Ordering::Relaxed));
+            let (sum, rest) = (cells.sum.load(Ordering::Relaxed), cells.nanos.load(Ordering::Relaxed));
             if self.config.time {
-                nanos += u128::from(first) * u128::from(NANOS_IN_MICRO) + u128::from(left_over);
+                nanos += u128::from(sum) * u128::from(NANOS_IN_MICRO) + u128::from(rest);
             } else {
-                float += f64::from_bits(first);
+                float += f64::from_bits(sum);
             }
-        }
+        });
         if self.config.time {
             Number::Nanos(nanos)
         } else {
             Number::Float(float)
         }
+    }
+}
+
+// === impl Cells ===
+
+impl Cells {
+    fn new(buckets: usize) -> Self {
+        Self {
+            sum: AtomicU64::new(0),
+            nanos: AtomicU64::new(0),
+            buckets: (0..buckets).map(|_| AtomicU64::new(0)).collect(),
+        }
+    }
+
+    #[inline]
+    fn count(&self, bucket: usize) {
+        self.buckets[bucket].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Adds a duration that is not short to the sums.
+    fn add_longer(&self, nanos: u64) {
+        let micros = nanos / NANOS_IN_MICRO;
+        self.nanos.fetch_add(nanos % NANOS_IN_MICRO, Ordering::Relaxed);
+        if micros <= LONG {
+            self.sum.fetch_add(micros, Ordering::Relaxed);
+        } else {
+            let more = |sum: u64| Some(sum.saturating_add(micros).min(FULL).max(sum));
+            let _ = self.sum.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        }
+    }
+}
+
+impl Words for Cells {
+    fn another(&self) -> Self {
+        Self::new(self.buckets.len() + MARGIN)
     }
 }
 
@@ -150,10 +196,9 @@ impl Instrument for Histogram {
     }
 
     fn new(config: &HistogramConfig) -> Self {
-        let words = 2 * MARGIN + config.bounds.values().len() + 3;
         Self {
             config: config.clone(),
-            words: Sharded::new((0..words).map(|_| AtomicU64::new(0)).collect()),
+            cells: Sharded::new(Cells::new(config.bounds.values().len() + 1)),
         }
     }
 
@@ -196,6 +241,19 @@ mod tests {
             histogram.read(&mut Vec::new()),
             Number::Nanos(1 + 61_000_000_000 + 500_000_000)
         );
+    }
+
+    #[test]
+    fn short_and_longer_durations_add_up_to_the_nanosecond() {
+        let nanos = [0, 1, SHORT - 1, SHORT, SHORT + 1, 1_000_999, 60_000_000_999, 60_000_001_000];
+        let histogram = histogram(&[0.000_1], true);
+        let mut sum = 0;
+        for nanos in nanos {
+            histogram.observe_nanos(nanos);
+            sum += u128::from(nanos);
+            assert_eq!(histogram.read(&mut Vec::new()), Number::Nanos(sum), "{nanos} ns");
+        }
+        assert_eq!(counts(&histogram), [4, 4]);
     }
 
     #[test]

@@ -1,14 +1,11 @@
-use std::{
-    ops::Deref,
-    sync::atomic::{AtomicU64, Ordering, fence},
-    time::SystemTime,
-};
+use std::{array, ops::Deref, time::SystemTime};
 
 use super::Instrument;
 use crate::{
     Kind,
     encode::{Number, Point},
     sharded::Sharded,
+    sync::atomic::{AtomicU64, Ordering, fence},
 };
 
 const STARTED: usize = 0;
@@ -64,8 +61,7 @@ impl InFlight {
     }
 
     fn sum(&self, word: usize) -> u64 {
-        let values = self.words.all().map(|words| words[word].load(Ordering::Relaxed));
-        values.fold(0, u64::wrapping_add)
+        self.words.sum(word)
     }
 }
 
@@ -90,7 +86,7 @@ impl Instrument for InFlight {
 
     fn new((): &()) -> Self {
         Self {
-            words: Sharded::new([const { AtomicU64::new(0) }; 2]),
+            words: Sharded::new(array::from_fn(|_| AtomicU64::new(0))),
         }
     }
 

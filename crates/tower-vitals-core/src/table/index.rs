@@ -8,7 +8,7 @@
 //! of this one; readers that still walk the old array find everything that was in it, and whoever misses there asks again under
 //! the writer's mutex.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// Never used: the end of a walk.
 const EMPTY: u64 = 0;

@@ -1,12 +1,8 @@
 //! Numbered slots in segments that never move.
 
-use std::{
-    fmt,
-    ops::Deref,
-    sync::{Arc, OnceLock},
-};
+use std::{array, fmt, ops::Deref};
 
-use arc_swap::{ArcSwapOption, Guard};
+use crate::sync::{Arc, ArcSwapOption, Borrowed, OnceLock};
 
 /// Segment `k` holds `2^k` slots, so 32 segments number everything that 32 bits can name.
 const SEGMENTS: usize = 32;
@@ -21,13 +17,13 @@ pub(super) struct Slots<T> {
 /// While an `Entry` lives, its entry stays in the table. It costs no write to memory that threads share; hold it briefly, and take
 /// [`hold`](Entry::hold) to keep the entry.
 pub struct Entry<T> {
-    guard: Guard<Option<Arc<T>>>,
+    borrowed: Borrowed<T>,
 }
 
 impl<T> Slots<T> {
     pub(super) fn new() -> Self {
         Self {
-            segments: [const { OnceLock::new() }; SEGMENTS],
+            segments: array::from_fn(|_| OnceLock::new()),
         }
     }
 
@@ -35,8 +31,8 @@ impl<T> Slots<T> {
     pub(super) fn get(&self, number: usize) -> Option<Entry<T>> {
         let (segment, offset) = position(number);
         let slot = self.segments.get(segment)?.get()?.get(offset)?;
-        let guard = slot.load();
-        guard.is_some().then(|| Entry { guard })
+        let borrowed = slot.load();
+        borrowed.is_some().then(|| Entry { borrowed })
     }
 
     /// Puts an entry (or nothing) into a slot and returns what was there. Only the table's one writer calls this.
@@ -64,7 +60,7 @@ impl<T> Entry<T> {
     /// Keeps the entry for as long as the result lives: one write to a reference count.
     #[must_use]
     pub fn hold(&self) -> Arc<T> {
-        match &*self.guard {
+        match &*self.borrowed {
             Some(entry) => Arc::clone(entry),
             None => unreachable!("an Entry is only made from a slot that has an entry"),
         }
@@ -75,7 +71,7 @@ impl<T> Deref for Entry<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        match &*self.guard {
+        match &*self.borrowed {
             Some(entry) => entry,
             None => unreachable!("an Entry is only made from a slot that has an entry"),
         }

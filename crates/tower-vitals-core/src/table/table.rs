@@ -1,16 +1,12 @@
-use std::{
-    fmt,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
-
-use arc_swap::ArcSwap;
+use std::{fmt, sync::PoisonError};
 
 use super::{
     index::Index,
     slots::{Entry, Slots},
+};
+use crate::sync::{
+    Arc, ArcSwap, Mutex,
+    atomic::{AtomicUsize, Ordering},
 };
 
 /// More entries than any table may hold, because the index names slots with 32 bits.
