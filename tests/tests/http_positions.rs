@@ -131,6 +131,17 @@ async fn a_service_that_panics_when_it_is_called() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_hook_that_panics() -> Result<()> {
+    let vitals = Vitals::new();
+    let hook = MetricsLayer::builder(&vitals).route_with(|_| panic!("on purpose"));
+    let service = hook.build()?.layer(service_fn(refuse));
+    assert!(tokio::spawn(service.oneshot(request("/"))).await.is_err());
+    let panicked = Seen::ended(&[("GET _unmatched - none panicked", 1)], &[("GET _unmatched -", 1)]);
+    assert_eq!(Seen::of(&vitals), panicked);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_future_that_is_dropped_before_it_is_polled() -> Result<()> {
     let vitals = Vitals::new();
     let mut service = MetricsLayer::new(&vitals).layer(service_fn(refuse));
@@ -261,4 +272,37 @@ async fn a_body_that_panics_before_it_is_read() -> Result<()> {
     Seen::ended(&[("GET _unmatched - none panicked", 1)], &[("GET _unmatched -", 1)])
         .settles(&vitals)
         .await
+}
+
+/// A body that gives data, and then cannot say whether that was all.
+struct Undecided(bool);
+
+impl Body for Undecided {
+    type Data = bytes::Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Self::Data>, BoxError>>> {
+        self.0 = true;
+        std::task::Poll::Ready(Some(Ok(http_body::Frame::data("first".into()))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        assert!(!self.0, "on purpose");
+        false
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_panics_when_it_is_asked_for_its_end() -> Result<()> {
+    let vitals = Vitals::new();
+    let undecided = |_| async { Ok::<_, BoxError>(Response::new(Undecided(false))) };
+    let service = MetricsLayer::new(&vitals).layer(service_fn(undecided));
+    let response = service.oneshot(request("/")).await?;
+    assert!(tokio::spawn(response.into_body().collect()).await.is_err());
+    let panicked = Seen::ended(&[("GET _unmatched 200 none panicked", 1)], &[("GET _unmatched 2xx", 1)]);
+    assert_eq!(Seen::of(&vitals), panicked);
+    Ok(())
 }

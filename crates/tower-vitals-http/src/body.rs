@@ -1,7 +1,7 @@
 use std::{
-    fmt,
+    fmt, mem,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use bytes::Buf;
@@ -15,12 +15,13 @@ pin_project! {
     pub struct MetricsBody<B> {
         #[pin]
         inner: B,
-        // None when the request is recorded already, or not counted here.
+        // None when the request was recorded with its head, or is not counted here.
         counted: Option<Counted>,
     }
 }
 
 impl<B> MetricsBody<B> {
+    #[inline]
     pub(crate) fn new(inner: B, counted: Option<Counted>) -> Self {
         Self { inner, counted }
     }
@@ -35,42 +36,54 @@ impl<B: Body> Body for MetricsBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 
+    #[inline]
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
-        let Some(counted) = this.counted else {
-            return this.inner.poll_frame(cx);
-        };
-        let on_drop = std::mem::replace(&mut counted.on_drop, Outcome::Panicked);
+        let mut counted = this.counted.as_mut();
+        let on_drop = counted
+            .as_mut()
+            .map(|counted| mem::replace(&mut counted.on_drop, Outcome::Panicked));
         let polled = this.inner.as_mut().poll_frame(cx);
-        if polled.is_pending() {
+        if let (Some(counted), Some(on_drop)) = (counted, on_drop) {
+            let outcome = outcome(&polled, &this.inner, counted);
             counted.on_drop = on_drop;
-        }
-        let frame = ready!(polled);
-        let ended = this.inner.is_end_stream();
-        let outcome = match &frame {
-            None => Some(counted.ended()),
-            Some(Err(_)) => Some(Outcome::Failed),
-            Some(Ok(frame)) => {
-                let all = frame
-                    .data_ref()
-                    .is_some_and(|data| counted.is_complete_after(data.remaining()));
-                (all || ended || frame.is_trailers()).then(|| counted.ended())
+            if let Some(outcome) = outcome {
+                counted.finish(outcome);
+                *this.counted = None;
             }
-        };
-        counted.on_drop = on_drop;
-        if let Some(outcome) = outcome {
-            counted.finish(outcome);
-            *this.counted = None;
         }
-        Poll::Ready(frame)
+        polled
     }
 
+    #[inline]
     fn is_end_stream(&self) -> bool {
         self.inner.is_end_stream()
     }
 
+    #[inline]
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+type Polled<B> = Poll<Option<Result<Frame<<B as Body>::Data>, <B as Body>::Error>>>;
+
+/// What a poll of the body says about the end of its request.
+#[inline]
+fn outcome<B: Body>(polled: &Polled<B>, body: &B, counted: &mut Counted) -> Option<Outcome> {
+    // Data comes first here because it comes most often.
+    if let Poll::Ready(Some(Ok(frame))) = polled {
+        if let Some(data) = frame.data_ref() {
+            if counted.is_complete_after(data.remaining()) {
+                return Some(Outcome::Completed);
+            }
+        }
+        return (frame.is_trailers() || body.is_end_stream()).then(|| counted.ended());
+    }
+    match polled {
+        Poll::Pending => None,
+        Poll::Ready(None) => Some(counted.ended()),
+        Poll::Ready(Some(_)) => Some(Outcome::Failed),
     }
 }
 

@@ -3,50 +3,54 @@
 use std::{
     borrow::Cow,
     sync::{Arc, OnceLock},
-    time::Instant,
 };
 
-use http::{Request, Response, StatusCode};
+use http::{Extensions, HeaderMap, Method, Request, Response};
 use http_body::Body;
+use tower_vitals_core::spread::{Lent, Spread};
 
 use crate::{
-    AuthType, Outcome,
+    AuthType, Outcome, RequestHead,
     ending::{Ending, judge},
-    layer::Shared,
     method::KnownMethod,
     records::{Kind, Records, Route},
+    route::{RouteWith, matched},
     slot::{self, Slot},
 };
 
 /// What the clones of one service share. axum makes a service for each route, so the route is nearly always the one of last time.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
-    pub(crate) shared: Arc<Shared>,
+    records: Arc<Records>,
+    route_with: Option<Arc<RouteWith>>,
+    /// The route of the first request that had one.
     route: OnceLock<Arc<Route>>,
 }
 
-/// A request that is being counted: in flight as long as this lives, recorded when it ends.
+/// A request that is being counted: in flight until it has ended and is recorded.
 ///
-/// It moves from the call into the future and on into the body. Whoever drops it unfinished ends the request as `on_drop` says.
+/// It moves from the call into the future and on into the body, so it is small: a cache line. Whoever drops it unfinished ends the
+/// request as `on_drop` says.
 #[derive(Debug)]
 pub(crate) struct Counted {
-    endpoint: Arc<Endpoint>,
-    started: Instant,
-    method: KnownMethod,
-    auth_type: AuthType,
-    status: Option<StatusCode>,
-    route: Matched,
-    /// Bytes to come, if the head promised a number; more than can come if not.
+    endpoint: Lent<Endpoint>,
+    /// By the clock's [`nanos`](tower_vitals_core::Clock::nanos).
+    started: u64,
+    /// Bytes to come, if the head promised a number; if not, what is left of `UNKNOWN`.
     bytes: u64,
+    pub(crate) slot: Slot,
+    route: Matched,
+    /// The labels that are known so far.
+    kind: Kind,
+    method: KnownMethod,
     timed: bool,
-    recorded: bool,
+    finished: bool,
     /// The outcome if nothing better comes. It says `panicked` while the service's code runs: only unwinding leaves that standing.
     pub(crate) on_drop: Outcome,
-    pub(crate) slot: Slot,
 }
 
 /// Which route a request matched, without a reference count that all requests share.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Matched {
     /// The endpoint's.
     Endpoint,
@@ -54,38 +58,52 @@ enum Matched {
     Nothing,
     /// One that the label's budget refused.
     Refused,
-    /// Another one.
-    Other(Arc<Route>),
+    /// The one with this number among those of the Vitals.
+    Other(u32),
 }
+
+/// More bytes than can come: even half of them take centuries.
+const UNKNOWN: u64 = u64::MAX;
 
 // === impl Endpoint ===
 
 impl Endpoint {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(records: Arc<Records>, route_with: Option<Arc<RouteWith>>) -> Self {
         Self {
-            shared,
+            records,
+            route_with,
             route: OnceLock::new(),
         }
     }
 
-    fn records(&self) -> &Records {
-        &self.shared.records
+    /// Whether a layer further out counts the request already.
+    #[inline(always)]
+    pub(crate) fn counts_already<B>(&self, request: &Request<B>) -> bool {
+        let route = || self.route_of(RequestHead::of(request)).map(Cow::into_owned);
+        slot::is_counted(self.records.owner(), route)
     }
 
-    /// Finds the request's route and keeps the first one for the next requests.
-    fn matched<B>(&self, request: &Request<B>) -> Matched {
-        let Some(text) = self.shared.route_of(request) else {
-            return Matched::Nothing;
-        };
-        if self.route.get().is_some_and(|route| *route.text() == *text) {
-            return Matched::Endpoint;
+    /// The text of a request's route.
+    fn route_of<'a>(&self, head: RequestHead<'a>) -> Option<Cow<'a, str>> {
+        let told = self.route_with.as_ref().and_then(|route_with| route_with.route(head));
+        told.or_else(|| matched(head.extensions).map(Cow::Borrowed))
+    }
+
+    /// Finds the route with this text. The first one is kept here for the next requests.
+    #[inline]
+    fn matched(&self, text: &str) -> Matched {
+        match self.route.get() {
+            Some(route) if *route.text() == *text => Matched::Endpoint,
+            first => self.other(text, first.is_none()),
         }
-        let Some(route) = self.records().route(&text) else {
-            return Matched::Refused;
-        };
-        match self.route.set(Arc::clone(&route)) {
-            Ok(()) => Matched::Endpoint,
-            Err(route) => Matched::Other(route),
+    }
+
+    #[inline(never)]
+    fn other(&self, text: &str, is_first: bool) -> Matched {
+        match self.records.route(text) {
+            None => Matched::Refused,
+            Some(route) if is_first && self.route.set(route.hold()).is_ok() => Matched::Endpoint,
+            Some(route) => Matched::Other(route.number()),
         }
     }
 }
@@ -93,46 +111,62 @@ impl Endpoint {
 // === impl Counted ===
 
 impl Counted {
-    /// Begins to count a request, unless a layer further out counts it already.
-    pub(crate) fn begin<B>(endpoint: &Arc<Endpoint>, request: &Request<B>) -> Option<Self> {
-        let records = endpoint.records();
-        let owner = records.owner();
-        if slot::is_counted(owner, || endpoint.shared.route_of(request).map(Cow::into_owned)) {
-            return None;
+    /// Begins to count a request. It has one caller, in which it belongs however many services there are.
+    #[inline(always)]
+    pub(crate) fn begin(endpoint: &Spread<Endpoint>, method: &Method, headers: &HeaderMap, extensions: &Extensions) -> Self {
+        let endpoint = endpoint.lend();
+        let records = &endpoint.records;
+        let mut slot = Slot::new(records.owner());
+        let mut route = Matched::Nothing;
+        if endpoint.route_with.is_none() {
+            if let Some(text) = matched(extensions) {
+                route = endpoint.matched(text);
+                if !matches!(route, Matched::Refused) {
+                    slot.set_matched();
+                }
+            }
         }
-        let method = KnownMethod::of(request.method());
+        let method = KnownMethod::of(method);
         records.in_flight(method).begin();
-        let mut counted = Self {
-            endpoint: Arc::clone(endpoint),
-            started: records.clock.now(),
+        Self {
+            started: records.clock.nanos(),
+            bytes: UNKNOWN,
+            slot,
+            route,
+            kind: Kind::new(method, AuthType::of(headers)),
             method,
-            auth_type: AuthType::of(request.headers()),
-            status: None,
-            route: Matched::Nothing,
-            bytes: u64::MAX,
             timed: true,
-            recorded: false,
+            finished: false,
             on_drop: Outcome::Panicked,
-            slot: Slot::new(owner),
-        };
-        counted.route = endpoint.matched(request);
-        if matches!(counted.route, Matched::Endpoint | Matched::Other(_)) {
-            counted.slot.set_matched();
+            endpoint,
         }
-        Some(counted)
+    }
+
+    /// Takes the route that the application's hook tells, if there is one. A panic in there finds the request counted. Where there is
+    /// none this is one comparison, which belongs in the caller, too.
+    #[inline(always)]
+    pub(crate) fn ask_for_route<B>(&mut self, request: &Request<B>) {
+        if self.endpoint.route_with.is_some() {
+            self.take_told_route(RequestHead::of(request));
+        }
+    }
+
+    fn take_told_route(&mut self, head: RequestHead<'_>) {
+        let endpoint = &*self.endpoint;
+        if let Some(text) = endpoint.route_of(head) {
+            self.route = endpoint.matched(&text);
+            if !matches!(self.route, Matched::Refused) {
+                self.slot.set_matched();
+            }
+        }
     }
 
     /// Takes note of the response's head, and says whether that ended the request.
+    #[inline]
     pub(crate) fn is_complete_with<B: Body>(&mut self, response: &Response<B>) -> bool {
         let body = response.body();
-        let verdict = judge(
-            self.method,
-            response.status(),
-            response.headers(),
-            body.is_end_stream(),
-            &body.size_hint(),
-        );
-        self.status = Some(response.status());
+        let verdict = judge(self.method, response.status(), response.headers(), body);
+        self.kind = self.kind.with_status(response.status());
         self.timed = verdict.timed;
         self.on_drop = verdict.on_drop;
         match verdict.ending {
@@ -144,54 +178,66 @@ impl Counted {
     }
 
     /// Takes note of so many bytes of the body, and says whether those were all.
+    #[inline]
     pub(crate) fn is_complete_after(&mut self, bytes: usize) -> bool {
-        if self.bytes != u64::MAX {
-            self.bytes = self.bytes.saturating_sub(bytes as u64);
-        }
+        self.bytes = self.bytes.saturating_sub(bytes as u64);
         self.bytes == 0
     }
 
     /// What the end of the body means: a body that gave less than its head promised did not complete.
+    #[inline]
     pub(crate) fn ended(&self) -> Outcome {
-        let short = self.bytes != 0 && self.bytes != u64::MAX;
+        let short = self.bytes != 0 && self.bytes < UNKNOWN / 2;
         if short { Outcome::Failed } else { Outcome::Completed }
     }
 
-    /// Ends the request: records it. Dropping it afterwards takes it out of flight.
+    /// Ends a request in a way that is rarer, out of line.
+    #[cold]
+    pub(crate) fn finish_early(&mut self, outcome: Outcome) {
+        self.finish(outcome);
+    }
+
+    /// Ends the request: records it, and takes it out of flight.
+    #[inline(always)]
     pub(crate) fn finish(&mut self, outcome: Outcome) {
-        self.recorded = true;
-        let records = self.endpoint.records();
-        let kind = Kind {
-            method: self.method,
-            status: self.status,
-            auth_type: self.auth_type,
-            outcome,
-        };
-        let duration = self
-            .timed
-            .then(|| records.clock.now().saturating_duration_since(self.started));
-        if let Some(tag) = self.slot.take_route() {
-            match records.route(&tag) {
-                Some(route) => records.record(&route, kind, duration),
-                None => records.record(&records.other, kind, duration),
-            }
-            return;
+        self.finished = true;
+        self.record(self.kind.with_outcome(outcome));
+        self.endpoint.records.in_flight(self.method).end();
+    }
+
+    #[inline(always)]
+    fn record(&self, kind: Kind) {
+        let records = &self.endpoint.records;
+        let nanos = || self.timed.then(|| records.clock.nanos().saturating_sub(self.started));
+        if let Some(tag) = self.slot.tag() {
+            return records.record_tagged(tag, kind, nanos());
         }
-        let route = match &self.route {
+        let route = match self.route {
             Matched::Endpoint => self.endpoint.route.get().unwrap_or(&records.unmatched),
             Matched::Nothing => &records.unmatched,
             Matched::Refused => &records.other,
-            Matched::Other(route) => route,
+            Matched::Other(number) => return records.record_numbered(number, kind, nanos()),
         };
-        records.record(route, kind, duration);
+        records.record(route, kind, nanos);
     }
 }
 
 impl Drop for Counted {
+    #[inline]
     fn drop(&mut self) {
-        if !self.recorded {
-            self.finish(self.on_drop);
+        if !self.finished {
+            self.finish_early(self.on_drop);
         }
-        self.endpoint.records().in_flight(self.method).end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_fits_a_cache_line_and_its_owner_leaves_room_for_flags() {
+        assert!(size_of::<Option<Counted>>() <= 64);
+        assert!(align_of::<Records>() >= 4);
     }
 }

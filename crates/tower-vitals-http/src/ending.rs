@@ -8,7 +8,7 @@ use http::{
     HeaderMap, StatusCode,
     header::{CONTENT_LENGTH, CONTENT_TYPE},
 };
-use http_body::SizeHint;
+use http_body::Body;
 
 use crate::{Outcome, method::KnownMethod};
 
@@ -34,24 +34,46 @@ pub(crate) struct Verdict {
     pub(crate) on_drop: Outcome,
 }
 
-/// Judges a head. `ended` and `hint` are what its body says of itself.
-pub(crate) fn judge(method: KnownMethod, status: StatusCode, headers: &HeaderMap, ended: bool, hint: &SizeHint) -> Verdict {
-    let upgraded = status == StatusCode::SWITCHING_PROTOCOLS || (method == KnownMethod::Connect && status.is_success());
-    let bodiless = method == KnownMethod::Head
-        || status.is_informational()
-        || status == StatusCode::NO_CONTENT
-        || status == StatusCode::NOT_MODIFIED;
-    if upgraded || bodiless || ended {
-        return Verdict {
-            ending: Ending::Head,
-            timed: !upgraded,
-            on_drop: Outcome::Completed,
-        };
+/// Judges a head, and what its body says of itself.
+#[inline]
+pub(crate) fn judge<B: Body>(method: KnownMethod, status: StatusCode, headers: &HeaderMap, body: &B) -> Verdict {
+    if let Some(verdict) = judge_without_body(method, status) {
+        return verdict;
     }
-    // A body that knows its size is no stream, and the header says the same.
-    let size = hint.exact();
-    let stream = size.is_none() && is_stream(headers);
-    let ending = match size.or_else(|| content_length(headers)) {
+    match body.size_hint().exact() {
+        Some(0) => Verdict::ENDED,
+        // hyper reads no body that is at its end, whatever size it still tells, as that of an HTTP/2 answer to `HEAD` does.
+        _ if body.is_end_stream() => Verdict::ENDED,
+        // A body that knows its size is no stream, and the header says the same.
+        Some(bytes) => Verdict {
+            ending: Ending::Bytes(bytes),
+            timed: true,
+            on_drop: Outcome::Aborted,
+        },
+        None => judge_unsized(headers),
+    }
+}
+
+/// Judges a head that nobody reads a body after.
+#[inline]
+fn judge_without_body(method: KnownMethod, status: StatusCode) -> Option<Verdict> {
+    let upgraded = match status.as_u16() {
+        101 => true,
+        100..200 | 204 | 304 => method == KnownMethod::Connect && status == StatusCode::NO_CONTENT,
+        200..300 if method == KnownMethod::Connect => true,
+        _ if method == KnownMethod::Head => false,
+        _ => return None,
+    };
+    Some(Verdict {
+        timed: !upgraded,
+        ..Verdict::ENDED
+    })
+}
+
+/// Judges a head by its fields, for a body that does not know its size.
+fn judge_unsized(headers: &HeaderMap) -> Verdict {
+    let stream = is_stream(headers);
+    let ending = match content_length(headers) {
         Some(0) => Ending::Head,
         Some(bytes) => Ending::Bytes(bytes),
         None => Ending::Body,
@@ -62,6 +84,15 @@ pub(crate) fn judge(method: KnownMethod, status: StatusCode, headers: &HeaderMap
         // Who leaves a stream of events has had what there was.
         on_drop: if stream { Outcome::Completed } else { Outcome::Aborted },
     }
+}
+
+impl Verdict {
+    /// An ordinary request that is complete.
+    const ENDED: Self = Self {
+        ending: Ending::Head,
+        timed: true,
+        on_drop: Outcome::Completed,
+    };
 }
 
 fn content_length(headers: &HeaderMap) -> Option<u64> {
@@ -80,15 +111,47 @@ fn is_stream(headers: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        convert::Infallible,
+        pin::Pin,
+        task::{Context, Poll},
+    };
+
+    use bytes::Bytes;
+    use http_body::{Frame, SizeHint};
+
     use super::*;
+
+    /// A body that only says what it would be.
+    struct Says {
+        exact: Option<u64>,
+        ended: bool,
+    }
+
+    impl Body for Says {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            unreachable!("a head is judged before its body is read")
+        }
+
+        fn is_end_stream(&self) -> bool {
+            self.ended
+        }
+
+        fn size_hint(&self) -> SizeHint {
+            self.exact.map_or_else(SizeHint::new, SizeHint::with_exact)
+        }
+    }
 
     fn verdict(method: KnownMethod, status: u16, headers: &[(http::HeaderName, &str)], exact: Option<u64>) -> Verdict {
         let headers = headers
             .iter()
             .map(|(name, value)| (name.clone(), value.parse().unwrap()))
             .collect();
-        let hint = exact.map_or_else(SizeHint::new, SizeHint::with_exact);
-        judge(method, StatusCode::from_u16(status).unwrap(), &headers, false, &hint)
+        let body = Says { exact, ended: false };
+        judge(method, StatusCode::from_u16(status).unwrap(), &headers, &body)
     }
 
     #[test]
@@ -99,13 +162,17 @@ mod tests {
             (KnownMethod::Get, 304, true),
             (KnownMethod::Get, 101, false),
             (KnownMethod::Connect, 200, false),
+            (KnownMethod::Connect, 204, false),
+            (KnownMethod::Get, 103, true),
         ] {
             let verdict = verdict(method, status, &[], Some(5));
             assert_eq!((verdict.ending, verdict.timed), (Ending::Head, timed), "{method:?} {status}");
         }
         assert_eq!(verdict(KnownMethod::Connect, 407, &[], None).ending, Ending::Body);
-        let ended = judge(KnownMethod::Get, StatusCode::OK, &HeaderMap::new(), true, &SizeHint::new());
-        assert_eq!(ended.ending, Ending::Head);
+        for (exact, ended) in [(None, true), (Some(0), true), (Some(0), false), (Some(5), true)] {
+            let ended = judge(KnownMethod::Get, StatusCode::OK, &HeaderMap::new(), &Says { exact, ended });
+            assert_eq!(ended.ending, Ending::Head);
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use http::Response;
@@ -25,6 +25,7 @@ pin_project! {
 }
 
 impl<F> ResponseFuture<F> {
+    #[inline]
     pub(crate) fn new(inner: F, counted: Option<Counted>) -> Self {
         Self { inner, counted }
     }
@@ -37,36 +38,40 @@ where
 {
     type Output = Result<Response<MetricsBody<R>>, E>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let Some(counted) = this.counted else {
-            return this
-                .inner
-                .poll(cx)
-                .map_ok(|response| response.map(|body| MetricsBody::new(body, None)));
-        };
-        counted.on_drop = Outcome::Panicked;
-        let scope = counted.slot.enter();
-        let polled = this.inner.poll(cx);
-        drop(scope);
-        if polled.is_pending() {
-            counted.on_drop = Outcome::Aborted;
-        }
-        match ready!(polled) {
-            Ok(response) => {
-                if counted.is_complete_with(&response) {
-                    counted.finish(Outcome::Completed);
+        let polled = match this.counted {
+            None => this.inner.poll(cx),
+            Some(counted) => {
+                counted.on_drop = Outcome::Panicked;
+                let scope = counted.slot.enter();
+                let polled = this.inner.poll(cx);
+                drop(scope);
+                if let Some(outcome) = outcome(&polled, counted) {
+                    counted.finish_early(outcome);
                     *this.counted = None;
                 }
-                let rest = this.counted.take();
-                Poll::Ready(Ok(response.map(|body| MetricsBody::new(body, rest))))
+                polled
             }
-            Err(error) => {
-                counted.finish(Outcome::Failed);
-                *this.counted = None;
-                Poll::Ready(Err(error))
-            }
+        };
+        polled.map_ok(|response| {
+            let (head, body) = response.into_parts();
+            Response::from_parts(head, MetricsBody::new(body, this.counted.take()))
+        })
+    }
+}
+
+/// How the request ended, if it did with what the service gave.
+#[inline(always)]
+fn outcome<R: Body, E>(polled: &Poll<Result<Response<R>, E>>, counted: &mut Counted) -> Option<Outcome> {
+    match polled {
+        Poll::Pending => {
+            counted.on_drop = Outcome::Aborted;
+            None
         }
+        Poll::Ready(Ok(response)) => counted.is_complete_with(response).then_some(Outcome::Completed),
+        Poll::Ready(Err(_)) => Some(Outcome::Failed),
     }
 }
 

@@ -1,15 +1,9 @@
 use std::{borrow::Cow, sync::Arc};
 
-use http::Request;
 use tower_layer::Layer;
-use tower_vitals_core::{Bounds, RegisterError, Vitals};
+use tower_vitals_core::{Bounds, RegisterError, Vitals, spread::Spread};
 
-use crate::{
-    Metrics, RequestHead,
-    counted::Endpoint,
-    records::Records,
-    route::{RouteWith, matched},
-};
+use crate::{Metrics, RequestHead, counted::Endpoint, records::Records, route::RouteWith};
 
 /// Counts and times the requests of a service.
 ///
@@ -28,7 +22,8 @@ use crate::{
 /// Clones are cheap and count into the same families, as do all layers of one [`Vitals`].
 #[derive(Clone, Debug)]
 pub struct MetricsLayer {
-    shared: Arc<Shared>,
+    records: Arc<Records>,
+    route_with: Option<Arc<RouteWith>>,
 }
 
 /// Sets up a [`MetricsLayer`].
@@ -40,13 +35,6 @@ pub struct MetricsLayerBuilder {
     route_with: Option<RouteWith>,
 }
 
-/// What the services of a layer share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) records: Arc<Records>,
-    pub(crate) route_with: Option<RouteWith>,
-}
-
 // === impl MetricsLayer ===
 
 impl MetricsLayer {
@@ -56,12 +44,9 @@ impl MetricsLayer {
     /// before, this one shares them.
     #[must_use]
     pub fn new(vitals: &Vitals) -> Self {
-        let records = records(vitals, Bounds::default());
         Self {
-            shared: Arc::new(Shared {
-                records,
-                route_with: None,
-            }),
+            records: records(vitals, Bounds::default()),
+            route_with: None,
         }
     }
 
@@ -79,7 +64,8 @@ impl<S> Layer<S> for MetricsLayer {
     type Service = Metrics<S>;
 
     fn layer(&self, inner: S) -> Metrics<S> {
-        Metrics::new(inner, Arc::new(Endpoint::new(Arc::clone(&self.shared))))
+        let endpoint = Endpoint::new(Arc::clone(&self.records), self.route_with.clone());
+        Metrics::new(inner, Spread::new(endpoint))
     }
 }
 
@@ -140,23 +126,10 @@ impl MetricsLayerBuilder {
             );
             return Err(RegisterError::invalid(NAME, rule));
         }
-        let route_with = self.route_with;
         Ok(MetricsLayer {
-            shared: Arc::new(Shared { records, route_with }),
+            records,
+            route_with: self.route_with.map(Arc::new),
         })
-    }
-}
-
-// === impl Shared ===
-
-impl Shared {
-    /// The text of a request's route.
-    pub(crate) fn route_of<'a, B>(&self, request: &'a Request<B>) -> Option<Cow<'a, str>> {
-        let told = self
-            .route_with
-            .as_ref()
-            .and_then(|route_with| route_with.route(RequestHead::of(request)));
-        told.or_else(|| matched(request.extensions()).map(Cow::Borrowed))
     }
 }
 

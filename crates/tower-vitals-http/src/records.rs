@@ -6,7 +6,6 @@
 use std::{
     hash::BuildHasher,
     sync::{Arc, OnceLock},
-    time::Duration,
 };
 
 use foldhash::fast::RandomState;
@@ -34,7 +33,7 @@ pub(crate) struct Records {
     requests: CounterFamily<5>,
     durations: HistogramFamily<3>,
     in_flight: [Handle<InFlight>; KnownMethod::ALL.len()],
-    routes: Table<Arc<Route>>,
+    routes: Table<Route>,
     hasher: RandomState,
     pub(crate) unmatched: Arc<Route>,
     pub(crate) other: Arc<Route>,
@@ -45,6 +44,8 @@ pub(crate) struct Records {
 #[derive(Debug)]
 pub(crate) struct Route {
     text: Box<str>,
+    /// Its place among the routes of the Vitals.
+    number: u32,
     /// The kinds that came first, which are nearly always all that come often: a few comparisons find them.
     first: [OnceLock<Record>; 4],
     others: Table<Record>,
@@ -59,15 +60,10 @@ struct Record {
     duration: OnceLock<Handle<Histogram>>,
 }
 
-/// What the labels beside the route say.
+/// What the labels beside the route say, in one number that is quick to compare: from the lowest bits on the outcome (4 bits) and the
+/// auth type (8) and the method (4) as the variants are numbered, then the status, zero when no head was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Kind {
-    pub(crate) method: KnownMethod,
-    /// None when no head was sent.
-    pub(crate) status: Option<StatusCode>,
-    pub(crate) auth_type: AuthType,
-    pub(crate) outcome: Outcome,
-}
+pub(crate) struct Kind(u32);
 
 closed_label! {
     /// The first digit of a status, or nothing when no head was sent.
@@ -113,7 +109,8 @@ impl Records {
             .labels(["method", "route", "status_class"])?;
         // It has its place in the budgets before any route can take it.
         let _ = (requests.admits(ROUTE, UNMATCHED), durations.admits(ROUTE, UNMATCHED));
-        let route = |text: &str| Arc::new(Route::new(text));
+        // They are not among the others, so their number does not matter.
+        let route = |text: &str| Arc::new(Route::new(text, 0));
         Ok(Self {
             clock: vitals.clock().clone(),
             requests,
@@ -128,19 +125,21 @@ impl Records {
     }
 
     /// Tells these records from those of another Vitals.
+    #[inline]
     pub(crate) fn owner(&self) -> usize {
         std::ptr::from_ref(self).addr()
     }
 
+    #[inline]
     pub(crate) fn in_flight(&self, method: KnownMethod) -> &InFlight {
         &self.in_flight[method as usize]
     }
 
     /// The route with this text; none when the label's budget has no room for it, which is counted.
-    pub(crate) fn route(&self, text: &str) -> Option<Entry<Arc<Route>>> {
+    pub(crate) fn route(&self, text: &str) -> Option<Entry<Route>> {
         let text = &*label_value(text);
         let hash = self.hasher.hash_one(text);
-        let is = |route: &Arc<Route>| *route.text == *text;
+        let is = |route: &Route| *route.text == *text;
         if let Some(known) = self.routes.get(hash, is) {
             return Some(known);
         }
@@ -148,30 +147,51 @@ impl Records {
             return None;
         }
         self.routes
-            .get_or_insert(hash, is, usize::MAX, |_| Arc::new(Route::new(text)))
+            .get_or_insert(hash, is, usize::MAX, |number| Route::new(text, number))
     }
 
-    /// Records a request of a route. `duration` is given if it belongs into the histogram.
-    pub(crate) fn record(&self, route: &Route, kind: Kind, duration: Option<Duration>) {
-        if let Some(known) = route.first(kind) {
-            return known.record(self, route, duration);
+    /// Records a request of a route. `nanos` tells how long it took, if that belongs into the histogram.
+    #[inline(always)]
+    pub(crate) fn record(&self, route: &Route, kind: Kind, nanos: impl FnOnce() -> Option<u64>) {
+        match route.first(kind) {
+            Some(known) => known.record(self, route, nanos()),
+            None => self.record_rarer(route, kind, nanos()),
         }
-        let hash = kind.hash();
-        let is = |record: &Record| record.kind == kind;
-        if let Some(known) = route.others.get(hash, is) {
-            return known.record(self, route, duration);
+    }
+
+    /// Records a request whose route code further in gave.
+    #[cold]
+    pub(crate) fn record_tagged(&self, tag: &str, kind: Kind, nanos: Option<u64>) {
+        match self.route(tag) {
+            Some(route) => self.record(&route, kind, || nanos),
+            None => self.record(&self.other, kind, || nanos),
         }
-        self.record_by_labels(route, kind, duration);
+    }
+
+    /// Records a request of the route with this number.
+    pub(crate) fn record_numbered(&self, number: u32, kind: Kind, nanos: Option<u64>) {
+        // Routes are never removed.
+        let route = self.routes.slot(number as usize);
+        self.record(route.as_deref().unwrap_or(&self.other), kind, || nanos);
+    }
+
+    #[cold]
+    fn record_rarer(&self, route: &Route, kind: Kind, nanos: Option<u64>) {
+        match route.others.get(kind.hash(), |record| record.kind == kind) {
+            Some(known) => known.record(self, route, nanos),
+            None => self.record_by_labels(route, kind, nanos),
+        }
     }
 
     /// Records a request of a kind that the route has not seen, and keeps its series ready.
     #[cold]
-    fn record_by_labels(&self, route: &Route, kind: Kind, duration: Option<Duration>) {
-        let (labels, labels_duration) = (kind.labels(&route.text), kind.duration_labels(&route.text));
+    fn record_by_labels(&self, route: &Route, kind: Kind, nanos: Option<u64>) {
+        let status = kind.status();
+        let labels = kind.labels(&route.text, status.as_ref());
         let requests = self.requests.with(labels);
         requests.inc();
-        if let Some(duration) = duration {
-            self.durations.with(labels_duration).observe_duration(duration);
+        if let Some(nanos) = nanos {
+            self.durations.with(kind.duration_labels(&route.text)).observe_nanos(nanos);
         }
         // What a budget replaced is not kept ready, so that each replacement is counted.
         if self.requests.get(labels).is_some() {
@@ -181,24 +201,35 @@ impl Records {
 }
 
 impl Record {
-    fn record(&self, records: &Records, route: &Route, duration: Option<Duration>) {
+    #[inline]
+    fn record(&self, records: &Records, route: &Route, nanos: Option<u64>) {
         self.requests.inc();
-        if let Some(duration) = duration {
-            let make = || records.durations.with(self.kind.duration_labels(&route.text)).hold();
-            self.duration.get_or_init(make).observe_duration(duration);
+        if let Some(nanos) = nanos {
+            match self.duration.get() {
+                Some(known) => known.observe_nanos(nanos),
+                None => self.first_duration(records, route).observe_nanos(nanos),
+            }
         }
+    }
+
+    #[cold]
+    fn first_duration(&self, records: &Records, route: &Route) -> &Handle<Histogram> {
+        self.duration
+            .get_or_init(|| records.durations.with(self.kind.duration_labels(&route.text)).hold())
     }
 }
 
 impl Route {
-    fn new(text: &str) -> Self {
+    fn new(text: &str, number: usize) -> Self {
         Self {
             text: text.into(),
+            number: u32::try_from(number).unwrap_or(u32::MAX),
             first: [const { OnceLock::new() }; 4],
             others: Table::new(),
         }
     }
 
+    #[inline]
     fn first(&self, kind: Kind) -> Option<&Record> {
         self.first.iter().map_while(OnceLock::get).find(|record| record.kind == kind)
     }
@@ -219,40 +250,104 @@ impl Route {
             .get_or_insert(kind.hash(), |known| known.kind == kind, MOST_RECORDS, |_| record());
     }
 
+    #[inline]
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+
+    #[inline]
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
 }
 
 impl Kind {
-    fn labels<'a>(&'a self, route: &'a str) -> [&'a str; 5] {
-        let status = self.status.as_ref().map_or("", StatusCode::as_str);
+    #[inline]
+    pub(crate) fn new(method: KnownMethod, auth_type: AuthType) -> Self {
+        Self((method as u32) << 12 | (auth_type as u32) << 4)
+    }
+
+    /// With a status, where there was none.
+    #[inline]
+    pub(crate) fn with_status(self, status: StatusCode) -> Self {
+        Self(self.0 | u32::from(status.as_u16()) << 16)
+    }
+
+    /// With an outcome, where there was none.
+    #[inline]
+    pub(crate) fn with_outcome(self, outcome: Outcome) -> Self {
+        Self(self.0 | outcome as u32)
+    }
+
+    #[inline]
+    pub(crate) fn method(self) -> KnownMethod {
+        KnownMethod::ALL[(self.0 >> 12 & 0xF) as usize]
+    }
+
+    fn status(self) -> Option<StatusCode> {
+        let code = u16::try_from(self.0 >> 16).ok()?;
+        StatusCode::from_u16(code).ok()
+    }
+
+    fn labels<'a>(self, route: &'a str, status: Option<&'a StatusCode>) -> [&'a str; 5] {
         [
-            self.method.as_str(),
+            self.method().as_str(),
             route,
-            status,
-            self.auth_type.as_str(),
-            self.outcome.as_str(),
+            status.map_or("", StatusCode::as_str),
+            AuthType::VALUES[(self.0 >> 4 & 0xFF) as usize],
+            Outcome::VALUES[(self.0 & 0xF) as usize],
         ]
     }
 
-    fn duration_labels<'a>(&self, route: &'a str) -> [&'a str; 3] {
-        let class = match self.status.map(|status| status.as_u16() / 100) {
-            None => StatusClass::None,
-            Some(1) => StatusClass::Class1,
-            Some(2) => StatusClass::Class2,
-            Some(3) => StatusClass::Class3,
-            Some(4) => StatusClass::Class4,
-            Some(5) => StatusClass::Class5,
-            Some(_) => StatusClass::Other,
+    fn duration_labels(self, route: &str) -> [&str; 3] {
+        let class = match self.0 >> 16 {
+            0 => StatusClass::None,
+            100..200 => StatusClass::Class1,
+            200..300 => StatusClass::Class2,
+            300..400 => StatusClass::Class3,
+            400..500 => StatusClass::Class4,
+            500..600 => StatusClass::Class5,
+            _ => StatusClass::Other,
         };
-        [self.method.as_str(), route, class.as_str()]
+        [self.method().as_str(), route, class.as_str()]
     }
 
-    /// All of it in one number, spread over the upper bits.
+    /// The number spread over the upper bits.
     fn hash(self) -> u64 {
-        let status = self.status.map_or(0, |status| status.as_u16());
-        let packed = u64::from(status) << 16 | (self.method as u64) << 8 | (self.auth_type as u64) << 4 | self.outcome as u64;
-        packed.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+        u64::from(self.0).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_gives_back_what_went_into_it() {
+        let classes = [
+            (100, "1xx"),
+            (299, "2xx"),
+            (304, "3xx"),
+            (499, "4xx"),
+            (599, "5xx"),
+            (600, "other"),
+            (999, "other"),
+        ];
+        for method in KnownMethod::ALL {
+            for auth_type in [AuthType::None, AuthType::Jwt, AuthType::Other] {
+                for outcome in [Outcome::Completed, Outcome::Aborted, Outcome::Failed, Outcome::Panicked] {
+                    let kind = Kind::new(method, auth_type).with_outcome(outcome);
+                    let labels = [method.as_str(), "/", "", auth_type.as_str(), outcome.as_str()];
+                    assert_eq!(kind.labels("/", kind.status().as_ref()), labels);
+                    assert_eq!(kind.duration_labels("/"), [method.as_str(), "/", ""]);
+                    for (code, class) in classes {
+                        let status = StatusCode::from_u16(code).unwrap();
+                        let kind = kind.with_status(status);
+                        assert_eq!(kind.status(), Some(status));
+                        assert_eq!(kind.duration_labels("/"), [method.as_str(), "/", class]);
+                    }
+                }
+            }
+        }
     }
 }

@@ -27,6 +27,7 @@ pub(crate) struct RouteWith {
 type Tell = dyn for<'a> Fn(RequestHead<'a>) -> Option<Cow<'a, str>> + Send + Sync;
 
 impl<'a> RequestHead<'a> {
+    #[inline]
     pub(crate) fn of<B>(request: &'a Request<B>) -> Self {
         Self {
             method: request.method(),
@@ -55,6 +56,7 @@ impl fmt::Debug for RouteWith {
 
 /// The template that axum's router matched.
 #[cfg(feature = "axum")]
+#[inline]
 pub(crate) fn matched(extensions: &Extensions) -> Option<&str> {
     extensions
         .get::<axum::extract::MatchedPath>()

@@ -1,11 +1,9 @@
-use std::{
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
+use tower_vitals_core::spread::Spread;
 
 use crate::{
     MetricsBody, Outcome, ResponseFuture,
@@ -21,11 +19,11 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Metrics<S> {
     inner: S,
-    endpoint: Arc<Endpoint>,
+    endpoint: Spread<Endpoint>,
 }
 
 impl<S> Metrics<S> {
-    pub(crate) fn new(inner: S, endpoint: Arc<Endpoint>) -> Self {
+    pub(crate) fn new(inner: S, endpoint: Spread<Endpoint>) -> Self {
         Self { inner, endpoint }
     }
 
@@ -54,17 +52,23 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<S::Future>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
+    // Inlined into what a router puts around it, it would move the future once more.
+    #[inline(never)]
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let Some(mut counted) = Counted::begin(&self.endpoint, &request) else {
+        if self.endpoint.counts_already(&request) {
             return ResponseFuture::new(self.inner.call(request), None);
+        }
+        let mut counted = Counted::begin(&self.endpoint, request.method(), request.headers(), request.extensions());
+        counted.ask_for_route(&request);
+        let inner = {
+            let _scope = counted.slot.enter();
+            self.inner.call(request)
         };
-        let scope = counted.slot.enter();
-        let inner = self.inner.call(request);
-        drop(scope);
         counted.on_drop = Outcome::Aborted;
         ResponseFuture::new(inner, Some(counted))
     }

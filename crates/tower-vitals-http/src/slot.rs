@@ -13,10 +13,7 @@ use std::{
 /// What is known about a request beyond its head.
 #[derive(Debug)]
 pub(crate) struct Slot {
-    /// Whose request this is: one of them is counted once, however often a layer is passed.
-    owner: usize,
-    /// Whether the layer found a route itself.
-    matched: bool,
+    current: Current,
     /// The route that was left. In a box, because slots move with their futures and hardly any has one.
     route: Option<Left>,
 }
@@ -28,26 +25,21 @@ pub(crate) struct Scope<'a> {
     outer: Current,
 }
 
-/// The request that the thread serves.
-#[derive(Clone, Copy, Debug)]
-struct Current {
-    /// Zero when there is none.
-    owner: usize,
-    has_route: bool,
-    /// Whether `LEFT` is for this request.
-    was_left: bool,
-}
+/// Whose request a thread serves (one request of an owner is counted once, however often a layer is passed), or nobody's.
+///
+/// The owner is told by an address, which is even by far: its lowest bits are free for what has to change hands with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Current(usize);
 
 type Left = Box<Cow<'static, str>>;
 
-const NOBODY: Current = Current {
-    owner: 0,
-    has_route: false,
-    was_left: false,
-};
+/// Whether the request has a route.
+const HAS_ROUTE: usize = 1;
+/// Whether `LEFT` is for this request.
+const WAS_LEFT: usize = 2;
 
 thread_local! {
-    static CURRENT: Cell<Current> = const { Cell::new(NOBODY) };
+    static CURRENT: Cell<Current> = const { Cell::new(Current::NOBODY) };
     /// The route that was left for the current request since its scope began.
     static LEFT: Cell<Option<Left>> = const { Cell::new(None) };
     /// The requests around the current one, innermost last, and the routes that were left for them meanwhile.
@@ -73,7 +65,7 @@ thread_local! {
 #[allow(clippy::must_use_candidate)] // what is outside a request needs no tag
 pub fn tag_route(route: impl Into<Cow<'static, str>>) -> bool {
     let current = CURRENT.get();
-    if current.owner == 0 {
+    if current == Current::NOBODY {
         return false;
     }
     leave(current, route.into());
@@ -81,11 +73,13 @@ pub fn tag_route(route: impl Into<Cow<'static, str>>) -> bool {
 }
 
 /// Whether a request of this owner is being served already. If it has no route yet, it takes this one.
+#[inline(always)]
 pub(crate) fn is_counted(owner: usize, route: impl FnOnce() -> Option<String>) -> bool {
     let current = CURRENT.get();
-    if current.owner == 0 {
-        return false;
-    }
+    current != Current::NOBODY && is_counted_within(current, owner, route)
+}
+
+fn is_counted_within(current: Current, owner: usize, route: impl FnOnce() -> Option<String>) -> bool {
     let Some(has_route) = has_route(current, owner) else {
         return false;
     };
@@ -100,40 +94,39 @@ pub(crate) fn is_counted(owner: usize, route: impl FnOnce() -> Option<String>) -
 
 /// Whether the request of this owner, the current one or one around it, has a route; nothing if there is no such request.
 fn has_route(current: Current, owner: usize) -> Option<bool> {
-    if current.owner == owner {
-        return Some(current.has_route);
+    if current.is_of(owner) {
+        return Some(current.is(HAS_ROUTE));
     }
     with_outer(|outer| {
         outer
             .iter()
-            .find(|(outer, _)| outer.owner == owner)
-            .map(|(outer, _)| outer.has_route)
+            .find(|(outer, _)| outer.is_of(owner))
+            .map(|(outer, _)| outer.is(HAS_ROUTE))
     })
     .flatten()
 }
 
 fn leave_for(owner: usize, route: Cow<'static, str>) {
     let current = CURRENT.get();
-    if current.owner == owner {
+    if current.is_of(owner) {
         leave(current, route);
         return;
     }
     with_outer(|outer| {
-        if let Some((outer, left)) = outer.iter_mut().find(|(outer, _)| outer.owner == owner) {
-            outer.has_route = true;
+        if let Some((outer, left)) = outer.iter_mut().find(|(outer, _)| outer.is_of(owner)) {
+            outer.set(HAS_ROUTE);
             *left = Some(Box::new(route));
         }
     });
 }
 
-fn leave(current: Current, route: Cow<'static, str>) {
+fn leave(mut current: Current, route: Cow<'static, str>) {
     // In a thread whose locals are gone already nothing can be left.
-    let was_left = LEFT.try_with(|left| left.set(Some(Box::new(route)))).is_ok();
-    CURRENT.set(Current {
-        has_route: true,
-        was_left,
-        ..current
-    });
+    if LEFT.try_with(|left| left.set(Some(Box::new(route)))).is_ok() {
+        current.set(WAS_LEFT);
+    }
+    current.set(HAS_ROUTE);
+    CURRENT.set(current);
 }
 
 fn with_outer<R>(f: impl FnOnce(&mut Vec<(Current, Option<Left>)>) -> R) -> Option<R> {
@@ -141,60 +134,85 @@ fn with_outer<R>(f: impl FnOnce(&mut Vec<(Current, Option<Left>)>) -> R) -> Opti
     OUTER.try_with(with).ok().flatten()
 }
 
+// === impl Current ===
+
+impl Current {
+    const NOBODY: Self = Self(0);
+
+    fn is_of(self, owner: usize) -> bool {
+        self.0 & !(HAS_ROUTE | WAS_LEFT) == owner
+    }
+
+    #[inline]
+    fn is(self, flag: usize) -> bool {
+        self.0 & flag != 0
+    }
+
+    fn set(&mut self, flag: usize) {
+        self.0 |= flag;
+    }
+}
+
+// === impl Slot ===
+
 impl Slot {
+    /// A slot for a request of the owner with this address, which is a multiple of four.
+    #[inline]
     pub(crate) fn new(owner: usize) -> Self {
         Self {
-            owner,
-            matched: false,
+            current: Current(owner),
             route: None,
         }
     }
 
     /// The layer found the route itself.
+    #[inline]
     pub(crate) fn set_matched(&mut self) {
-        self.matched = true;
+        self.current.set(HAS_ROUTE);
     }
 
     /// The route that code further in gave.
-    pub(crate) fn take_route(&mut self) -> Option<Cow<'static, str>> {
-        self.route.take().map(|route| *route)
+    #[inline]
+    pub(crate) fn tag(&self) -> Option<&str> {
+        self.route.as_ref().map(|route| &***route)
     }
 
     /// Makes this request the current one until the scope is dropped, on unwinding too.
     #[inline]
     pub(crate) fn enter(&mut self) -> Scope<'_> {
-        let outer = CURRENT.replace(Current {
-            owner: self.owner,
-            has_route: self.matched || self.route.is_some(),
-            was_left: false,
-        });
-        if outer.owner != 0 {
+        let outer = CURRENT.replace(self.current);
+        if outer != Current::NOBODY {
             push_outer(outer);
         }
         Scope { slot: self, outer }
     }
+
+    /// Takes home what was left, and passes it on to the request around this one.
+    #[cold]
+    fn hand_over(&mut self, current: Current, outer: Current) {
+        if current.is(WAS_LEFT) {
+            self.route = LEFT.try_with(Cell::take).ok().flatten();
+            self.set_matched();
+        }
+        if outer == Current::NOBODY {
+            return;
+        }
+        let left_for_outer = with_outer(Vec::pop).flatten().and_then(|(_, left)| left);
+        let left_for_all = self.route.as_ref().filter(|_| current.is(WAS_LEFT));
+        if let Some(route) = left_for_all.or(left_for_outer.as_ref()) {
+            leave(outer, Cow::clone(route));
+        }
+    }
 }
+
+// === impl Scope ===
 
 impl Drop for Scope<'_> {
     #[inline]
     fn drop(&mut self) {
         let current = CURRENT.replace(self.outer);
-        if current.was_left {
-            self.slot.route = LEFT.try_with(Cell::take).ok().flatten();
-        }
-        if self.outer.owner != 0 {
-            self.return_to_outer(current);
-        }
-    }
-}
-
-impl Scope<'_> {
-    #[cold]
-    fn return_to_outer(&self, current: Current) {
-        let left_for_outer = with_outer(Vec::pop).flatten().and_then(|(_, left)| left);
-        let left_for_all = self.slot.route.as_ref().filter(|_| current.was_left);
-        if let Some(route) = left_for_all.or(left_for_outer.as_ref()) {
-            leave(self.outer, Cow::clone(route));
+        if current.is(WAS_LEFT) || self.outer != Current::NOBODY {
+            self.slot.hand_over(current, self.outer);
         }
     }
 }
@@ -212,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_tag_lands_in_the_slot_of_its_scope() {
-        let mut slot = Slot::new(1);
+        let mut slot = Slot::new(4);
         assert!(!tag_route("/outside"));
         {
             let _scope = slot.enter();
@@ -220,52 +238,61 @@ mod tests {
             assert!(tag_route("/b"));
         }
         assert!(!tag_route("/outside"));
-        assert_eq!(slot.take_route().as_deref(), Some("/b"));
+        assert_eq!(slot.tag(), Some("/b"));
     }
 
     #[test]
     fn a_panic_brings_the_slot_home() {
-        let mut slot = Slot::new(1);
+        let mut slot = Slot::new(4);
         let unwound = catch_unwind(AssertUnwindSafe(|| {
             let _scope = slot.enter();
             tag_route("/a");
             std::panic::resume_unwind(Box::new("on purpose"));
         }));
         assert!(unwound.is_err());
-        assert_eq!(slot.take_route().as_deref(), Some("/a"));
+        assert_eq!(slot.tag(), Some("/a"));
         assert!(!tag_route("/outside"));
     }
 
     #[test]
     fn a_request_is_known_to_its_owner_only() {
-        let (mut outer, mut inner) = (Slot::new(1), Slot::new(2));
+        let (mut outer, mut inner) = (Slot::new(4), Slot::new(8));
         let _outer = outer.enter();
         let _inner = inner.enter();
-        assert!(is_counted(1, || None) && is_counted(2, || None));
-        assert!(!is_counted(3, || unreachable!()));
-        assert!(is_counted(1, || Some("/late".into())));
-        assert!(is_counted(1, || unreachable!("it has a route now")));
+        assert!(is_counted(4, || None) && is_counted(8, || None));
+        assert!(!is_counted(12, || unreachable!()));
+        assert!(is_counted(4, || Some("/late".into())));
+        assert!(is_counted(4, || unreachable!("it has a route now")));
         drop((_inner, _outer));
-        assert_eq!((inner.take_route(), outer.take_route().as_deref()), (None, Some("/late")));
+        assert_eq!((inner.tag(), outer.tag()), (None, Some("/late")));
+    }
+
+    #[test]
+    fn a_request_that_was_just_tagged_is_still_its_owners() {
+        let mut slot = Slot::new(4);
+        let _scope = slot.enter();
+        tag_route("/a");
+        assert!(is_counted(4, || unreachable!("it has a route")));
+        assert!(!is_counted(8, || unreachable!()));
     }
 
     #[test]
     fn what_is_left_for_the_inner_request_is_passed_on() {
-        let (mut outer, mut inner) = (Slot::new(1), Slot::new(2));
+        let (mut outer, mut inner) = (Slot::new(4), Slot::new(8));
         {
             let _outer = outer.enter();
             tag_route("/early");
             {
                 let _inner = inner.enter();
             }
-            assert!(inner.take_route().is_none(), "it was left before");
+            assert!(inner.tag().is_none(), "it was left before");
             {
                 let _inner = inner.enter();
                 tag_route("/a");
             }
         }
-        assert_eq!(inner.take_route().as_deref(), Some("/a"));
-        assert_eq!(outer.take_route().as_deref(), Some("/a"));
+        assert_eq!(inner.tag(), Some("/a"));
+        assert_eq!(outer.tag(), Some("/a"));
         assert!(!tag_route("/outside"));
     }
 }
