@@ -1,6 +1,7 @@
 //! The application that every entry serves, and one request to it.
 
 use std::{
+    convert::Infallible,
     hint::black_box,
     pin::pin,
     task::{Context, Poll, Waker},
@@ -10,10 +11,15 @@ use axum::{
     Router,
     body::{Body, HttpBody},
     extract::{Path, Request},
-    routing::get,
+    http::{
+        HeaderMap, HeaderValue,
+        header::{ACCEPT, AUTHORIZATION, HOST, USER_AGENT},
+    },
+    response::IntoResponse,
+    routing::{Route, get},
 };
 use http_body_util::BodyExt;
-use tower::ServiceExt;
+use tower::{Layer, Service, ServiceExt};
 
 /// What an application of some size routes beside `/users/{id}`.
 const OTHER_ROUTES: [&str; 19] = [
@@ -46,23 +52,62 @@ pub(crate) fn routes() -> Router {
         .fold(router, |router, path| router.route(path, get(async || "ok")))
 }
 
+/// Puts something around the routes. Whatever is shared, all the routers share that one of these functions makes.
+pub(crate) type Around = Box<dyn Fn(Router) -> Router>;
+
+/// Puts a layer around the routes.
+pub(crate) fn around<L>(layer: L) -> Around
+where
+    L: Layer<Route> + Clone + Send + Sync + 'static,
+    L::Service: Service<Request> + Clone + Send + Sync + 'static,
+    <L::Service as Service<Request>>::Response: IntoResponse + 'static,
+    <L::Service as Service<Request>>::Error: Into<Infallible> + 'static,
+    <L::Service as Service<Request>>::Future: Send + 'static,
+{
+    Box::new(move |routes| routes.layer(layer.clone()))
+}
+
 /// Serves `count` requests. It is the one function that callgrind collects in, so it stays a function and has no closure, whose
 /// name would begin with its own.
 #[inline(never)]
-pub(crate) fn repeat(router: &Router, count: u32) {
+pub(crate) fn repeat(router: &Router, headers: &HeaderMap, count: u32) {
     for _ in 0..count {
-        let Poll::Ready(()) = pin!(serve(router)).poll(&mut Context::from_waker(Waker::noop())) else {
+        let Poll::Ready(()) = pin!(serve(router, headers)).poll(&mut Context::from_waker(Waker::noop())) else {
             unreachable!("nothing in this application waits");
         };
     }
 }
 
 /// Serves `GET /users/42` as `axum::serve` does: each request goes to a clone of the router.
-async fn serve(router: &Router) {
-    let request = Request::get("/users/42").body(Body::empty()).expect("the request is valid");
-    let Ok(response) = router.clone().oneshot(request).await;
+async fn serve(router: &Router, headers: &HeaderMap) {
+    let Ok(response) = router.clone().oneshot(request("/users/42", headers)).await;
     assert_eq!(response.status(), 200);
     finish(response.into_body()).await;
+}
+
+/// `GET` of a path.
+pub(crate) fn request(path: &'static str, headers: &HeaderMap) -> Request {
+    let mut request = Request::get(path).body(Body::empty()).expect("the path is valid");
+    *request.headers_mut() = headers.clone();
+    request
+}
+
+/// What curl sends with a request.
+pub(crate) fn headers() -> HeaderMap {
+    HeaderMap::from_iter([
+        (HOST, HeaderValue::from_static("127.0.0.1:8080")),
+        (USER_AGENT, HeaderValue::from_static("curl/8.14.1")),
+        (ACCEPT, HeaderValue::from_static("*/*")),
+    ])
+}
+
+/// The same with a JSON web token of usual length.
+pub(crate) fn headers_with_token() -> HeaderMap {
+    let [header, payload, signature] = [36, 400, 342].map(|length| "x".repeat(length));
+    let token = format!("Bearer {header}.{payload}.{signature}");
+    let mut headers = headers();
+    headers.insert(AUTHORIZATION, token.try_into().expect("the token is of letters and dots"));
+    headers
 }
 
 /// Reads a body as hyper does, which asks for no further frame where the body says that it has ended.

@@ -21,18 +21,29 @@ pub(crate) fn per_iteration(function: &str, arguments: &[&str], iterations: u32)
     Ok(difference as f64 / f64::from(iterations))
 }
 
+/// Atomic instructions that read memory and write it in one step, of one iteration inside `function`.
+pub(crate) fn atomics_per_iteration(function: &str, arguments: &[&str], iterations: u32) -> Result<f64> {
+    let [_, once] = totals_of(function, arguments, iterations)?;
+    let [_, twice] = totals_of(function, arguments, 2 * iterations)?;
+    Ok((twice as f64 - once as f64) / f64::from(iterations))
+}
+
 fn least(function: &str, arguments: &[&str], iterations: u32) -> Result<u64> {
     let mut least = u64::MAX;
     for _ in 0..RUNS {
-        least = least.min(total(function, arguments, iterations)?);
+        let [instructions, _] = totals_of(function, arguments, iterations)?;
+        least = least.min(instructions);
     }
     Ok(least)
 }
 
-fn total(function: &str, arguments: &[&str], iterations: u32) -> Result<u64> {
+/// All instructions inside `function`, and the atomic ones among them.
+fn totals_of(function: &str, arguments: &[&str], iterations: u32) -> Result<[u64; 2]> {
     let profile = tempfile::NamedTempFile::new()?;
     let output = Command::new("valgrind")
         .arg("--tool=callgrind")
+        // The atomic ones, which callgrind calls global bus events.
+        .arg("--collect-bus=yes")
         // The star stands for the hash that may end a symbol.
         .arg(format!("--toggle-collect={function}*"))
         .arg(format!("--callgrind-out-file={}", profile.path().display()))
@@ -50,8 +61,8 @@ fn total(function: &str, arguments: &[&str], iterations: u32) -> Result<u64> {
         .into());
     }
     match totals(&fs::read_to_string(profile.path())?) {
-        Some(0) => Err(format!("callgrind met no function {function}").into()),
-        Some(instructions) => Ok(instructions),
+        Some([0, _]) => Err(format!("callgrind met no function {function}").into()),
+        Some(totals) => Ok(totals),
         None => Err("callgrind wrote no totals".into()),
     }
 }
@@ -65,14 +76,13 @@ fn explain(error: &io::Error) -> Box<dyn std::error::Error> {
     }
 }
 
-/// The total of a profile, which its line `totals:` gives.
-fn totals(profile: &str) -> Option<u64> {
-    profile
-        .lines()
-        .find_map(|line| line.strip_prefix("totals: "))?
-        .trim()
-        .parse()
-        .ok()
+/// Instructions and global bus events of a profile, which its line `totals:` gives in this order; what comes last and is zero is
+/// left out.
+fn totals(profile: &str) -> Option<[u64; 2]> {
+    let line = profile.lines().find_map(|line| line.strip_prefix("totals: "))?;
+    let mut totals = line.split_whitespace().map(str::parse);
+    let instructions = totals.next()?.ok()?;
+    Some([instructions, totals.next().unwrap_or(Ok(0)).ok()?])
 }
 
 #[cfg(test)]
@@ -82,9 +92,10 @@ mod tests {
     #[test]
     fn totals_are_read_from_their_line() {
         assert_eq!(
-            totals("events: Ir\nfn=(1) totals\n16 300\n\ntotals: 7660123\n"),
-            Some(7_660_123)
+            totals("events: Ir Ge\nfn=(1) totals\n16 300 2\n\ntotals: 7660123 42\n"),
+            Some([7_660_123, 42])
         );
-        assert_eq!(totals("events: Ir\n"), None);
+        assert_eq!(totals("events: Ir Ge\ntotals: 7660123\n"), Some([7_660_123, 0]));
+        assert_eq!(totals("events: Ir Ge\n"), None);
     }
 }

@@ -1,36 +1,22 @@
 //! Measures what tower-vitals costs. Each part is one argument.
 
-mod allocations;
-mod app;
-mod callgrind;
-mod no_op;
-mod requests;
-mod table;
-mod versions;
-
 use std::{env, process::ExitCode};
 
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
-
-const USAGE: &str = "\
-usage: cargo run --release -p benches -- PART
-
-parts:
-  requests  instructions, allocations and bytes that a layer adds to each request";
+use benches::{Result, parts};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let result = match arguments[..] {
+    let result: Result<()> = match arguments[..] {
         [] => {
-            println!("{USAGE}");
+            println!("{}", parts::USAGE);
             Ok(())
         }
-        ["requests"] => requests::run(),
-        // What `requests` starts under callgrind.
-        ["requests", entry, count] => requests::serve(entry, count),
+        [part] if parts::exists(part) => parts::run(part),
+        // What a part starts this program for.
+        [part, ref rest @ ..] if parts::has_children(part) => parts::child(part, rest),
         _ => {
-            eprintln!("{USAGE}");
+            eprintln!("{}", parts::USAGE);
             return ExitCode::from(2);
         }
     };

@@ -1,0 +1,27 @@
+//! Measurements of tower-vitals, one part a module.
+//!
+//! The program `benches` runs them. `heap`, a program of its own because its allocator counts, answers what a part asks of the heap.
+
+pub mod heap;
+pub mod parts;
+
+mod app;
+mod callgrind;
+mod gate;
+mod instant;
+mod memory;
+mod method;
+mod no_op;
+mod requests;
+mod results;
+#[cfg(feature = "rivals")]
+mod rivals;
+mod scrape;
+mod section;
+mod stall;
+mod table;
+mod unlabelled;
+mod versions;
+
+/// Whatever went wrong, said in a sentence.
+pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
