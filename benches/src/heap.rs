@@ -1,8 +1,6 @@
 //! What work asks of the heap. The program `heap` answers, because an allocator that counts slows down whatever is timed beside it.
 
-use std::{env, process::Command};
-
-use crate::{Result, memory, requests, scrape};
+use crate::{Result, cargo::cargo, memory, requests, scrape};
 
 /// What some work asked of the heap.
 #[derive(Clone, Copy, Debug)]
@@ -74,16 +72,4 @@ pub(crate) fn ask(part: &str, arguments: &[&str]) -> Result<Heap> {
         }),
         _ => Err(format!("the program heap answered {answer:?}").into()),
     }
-}
-
-/// Cargo doing `command` with this package and its lock file, wherever this program was started.
-pub(crate) fn cargo(command: &str) -> Command {
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args([
-        command,
-        "--locked",
-        "--manifest-path",
-        concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
-    ]);
-    cargo
 }

@@ -7,6 +7,7 @@ pub mod parts;
 
 mod app;
 mod callgrind;
+mod cargo;
 mod gate;
 mod instant;
 mod memory;

@@ -11,7 +11,7 @@ use procfs::Current as _;
 
 use crate::{
     Result,
-    heap::cargo,
+    cargo::cargo,
     method,
     parts::PARTS,
     section::{self, Goal, Section},

@@ -4,12 +4,14 @@
 mod http_common;
 
 use axum::Router;
+use axum::body::Body;
 use axum::routing::get;
 use http::Request;
-use http_common::counts_four;
+use http_body_util::BodyExt;
+use http_common::{Seen, counts_four};
 use tests::Result;
 use tests::server::Server;
-use tower::Layer;
+use tower::{Layer, ServiceExt};
 use tower_vitals::{MetricsLayer, Vitals, tag_route};
 
 async fn hello() -> &'static str {
@@ -68,6 +70,22 @@ async fn a_layer_inside_overrides_neither_a_route_nor_a_tag() -> Result<()> {
     });
     let server = Server::start(MetricsLayer::new(&vitals).layer(tagging.layer(app))).await?;
     counts_four(&server, &[&vitals], "/x/7", "/tagged", 200).await
+}
+
+#[tokio::test]
+async fn a_route_that_the_budget_refused_gives_way_to_the_one_inside() -> Result<()> {
+    // One value is `_unmatched`, so there is room for one route, which the template takes.
+    let vitals = Vitals::builder().label_budget(2).build()?;
+    let told = MetricsLayer::builder(&vitals).route_with(|request| request.uri.query().map(Into::into));
+    let app = Router::new().route("/x/{id}", get(hello)).layer(MetricsLayer::new(&vitals));
+    let service = told.build()?.layer(app);
+    for path in ["/x/7", "/x/7?refused"] {
+        let response = service.clone().oneshot(Request::get(path).body(Body::empty())?).await?;
+        response.into_body().collect().await?;
+    }
+    let seen = Seen::ended(&[("GET /x/{id} 200 none completed", 2)], &[("GET /x/{id} 2xx", 2)]);
+    assert_eq!(Seen::of(&vitals), seen);
+    Ok(())
 }
 
 #[tokio::test]

@@ -1,4 +1,7 @@
 //! A request from its start to its end.
+//!
+//! What every request passes through is `inline(always)`, here and where it leads: left to the compiler, whether that is inlined hangs on
+//! how many services an application has.
 
 use std::{
     borrow::Cow,
@@ -12,8 +15,9 @@ use tower_vitals_core::spread::{Lent, Spread};
 use crate::{
     AuthType, Outcome, RequestHead,
     ending::{Ending, judge},
+    kind::Kind,
     method::KnownMethod,
-    records::{Kind, Records, Route},
+    records::{Records, Route},
     route::{RouteWith, matched},
     slot::{self, Slot},
 };
@@ -111,7 +115,7 @@ impl Endpoint {
 // === impl Counted ===
 
 impl Counted {
-    /// Begins to count a request. It has one caller, in which it belongs however many services there are.
+    /// Begins to count a request.
     #[inline(always)]
     pub(crate) fn begin(endpoint: &Spread<Endpoint>, method: &Method, headers: &HeaderMap, extensions: &Extensions) -> Self {
         let endpoint = endpoint.lend();

@@ -5,6 +5,7 @@ mod body;
 mod counted;
 mod ending;
 mod future;
+mod kind;
 mod layer;
 mod method;
 mod outcome;

@@ -48,7 +48,6 @@ impl KnownMethod {
     #[inline(never)]
     fn of_another(method: &Method) -> Self {
         match *method {
-            Method::GET => Self::Get,
             Method::HEAD => Self::Head,
             Method::POST => Self::Post,
             Method::PUT => Self::Put,

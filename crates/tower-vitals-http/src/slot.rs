@@ -27,7 +27,7 @@ pub(crate) struct Scope<'a> {
 
 /// Whose request a thread serves (one request of an owner is counted once, however often a layer is passed), or nobody's.
 ///
-/// The owner is told by an address, which is even by far: its lowest bits are free for what has to change hands with it.
+/// The owner is told by an address, which is a multiple of four: the two lowest bits are free for what has to change hands with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Current(usize);
 
