@@ -142,6 +142,8 @@ fn a_vitals_that_prometheus_would_refuse() {
         ("", &["a", "a"], "constant label `a` is set twice"),
         ("", &["route"], &format!("constant label `route` {own}")),
         ("", &["family"], &format!("constant label `family` {own}")),
+        ("", &["kind"], &format!("constant label `kind` {own}")),
+        ("", &["url_scheme"], &format!("constant label `url_scheme` {own}")),
     ] {
         assert_eq!(built(namespace, labels), message);
     }
@@ -254,6 +256,20 @@ fn reserved_names() {
             declare!(gauge, "http_request_duration_seconds_count"),
             "http_request_duration_seconds_count",
         ),
+        (declare!(counter, "errors_total"; ["kind"]), "errors"),
+        (declare!(counter, "grpc_requests"), "grpc_requests"),
+        (declare!(gauge, "http_streams_in_flight"), "http_streams_in_flight"),
+        (
+            declare!(histogram, "http_stream_duration_seconds"),
+            "http_stream_duration_seconds",
+        ),
+        (
+            declare!(histogram, "http_server_request_duration", unit(Unit::Seconds)),
+            "http_server_request_duration_seconds",
+        ),
+        (declare!(gauge, "http_client_active_requests"), "http_client_active_requests"),
+        (declare!(counter, "http_user_requests_total"), "http_user_requests"),
+        (declare!(counter, "http_api_key_requests_total"), "http_api_key_requests"),
         (declare!(gauge, "vitals_series"), "vitals_series"),
         (declare!(counter, "vitals_label_overflow"), "vitals_label_overflow"),
         (
@@ -286,7 +302,7 @@ fn reserved_names() {
 #[test]
 fn a_layer_always_finds_its_names_free() {
     for namespace in ["", "http", "vitals", "http_requests", "le"] {
-        for label in ["code", "path", "outcome_", "http_requests", "Method"] {
+        for label in ["service", "path", "outcome_", "http_requests", "Method"] {
             let vitals = Vitals::builder()
                 .namespace(namespace)
                 .constant_label(label, "v")

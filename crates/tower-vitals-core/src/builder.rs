@@ -21,6 +21,9 @@ impl VitalsBuilder {
     }
 
     /// A label that every series carries, such as `service`.
+    ///
+    /// Where one of tower-vitals' own families has a label of that name, its label is called `exported_service` instead, as Prometheus
+    /// does when names clash. Most names of such labels (`method`, `route`, `status`) are refused.
     pub fn constant_label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.constant.push((name.into(), value.into()));
         self

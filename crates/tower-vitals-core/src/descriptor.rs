@@ -1,6 +1,6 @@
 //! What a family says about itself.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 /// Name, help, unit, type and labels of a family: what the catalogue lists and the encoders print before the samples.
 ///
@@ -34,7 +34,7 @@ pub enum LabelValues {
     /// Any text, but at most so many different ones; further ones become `_other`.
     Budget(usize),
     /// These and no others.
-    Closed(&'static [&'static str]),
+    Closed(Cow<'static, [&'static str]>),
 }
 
 /// The type of a family, as Prometheus knows it.

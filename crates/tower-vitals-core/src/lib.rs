@@ -23,8 +23,6 @@ mod sync;
 pub mod table;
 mod vitals;
 
-#[doc(hidden)]
-pub use self::instrument::HistogramConfig;
 pub use self::{
     attachment::{Attachment, AttachmentError, LeftOut},
     builder::VitalsBuilder,
@@ -40,3 +38,5 @@ pub use self::{
     labels::{LONGEST_VALUE, Labels, OTHER, label_value},
     vitals::Vitals,
 };
+#[doc(hidden)]
+pub use self::{family::DynamicFamily, instrument::HistogramConfig};

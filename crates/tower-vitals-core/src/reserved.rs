@@ -4,9 +4,30 @@
 
 /// The names of our families as [`Descriptor::name`](crate::Descriptor::name) gives them, without a namespace.
 const NAMES: &[&str] = &[
-    "http_requests",
+    "errors",
+    "grpc_requests",
+    "http_api_key_requests",
+    "http_client_active_requests",
+    "http_client_request_body_size_bytes",
+    "http_client_request_duration_seconds",
+    "http_client_requests",
+    "http_client_requests_in_flight",
+    "http_client_response_body_size_bytes",
+    "http_principal_conflicts",
+    "http_request_body_bytes",
     "http_request_duration_seconds",
+    "http_requests",
     "http_requests_in_flight",
+    "http_response_body_bytes",
+    "http_response_head_seconds",
+    "http_server_active_requests",
+    "http_server_request_body_size_bytes",
+    "http_server_request_duration_seconds",
+    "http_server_response_body_size_bytes",
+    "http_slo_requests",
+    "http_stream_duration_seconds",
+    "http_streams_in_flight",
+    "http_user_requests",
     "vitals_attachment_errors",
     "vitals_label_overflow",
     "vitals_series",
@@ -28,17 +49,34 @@ pub(crate) fn is_reserved(namespace: &str, name: &str) -> bool {
 /// What the names of samples may add to that of their family.
 const SUFFIXES: &[&str] = &["_bucket", "_count", "_created", "_sum", "_total"];
 
-/// Labels of our own families. A constant label must not have one of these names, or our layers could not register.
+/// Labels of our own families, which a constant label would push aside. `service` of `grpc_requests_total` is not among them: many
+/// applications have a constant label of that name.
 const LABELS: &[&str] = &[
+    "api_key",
     "auth_type",
     "cause",
+    "code",
+    "error_type",
     "family",
+    "http_request_method",
+    "http_response_status_code",
+    "http_route",
+    "kind",
     "label",
     "method",
+    "network_protocol_name",
+    "network_protocol_version",
     "outcome",
+    "part",
     "route",
+    "server_address",
+    "server_port",
     "status",
     "status_class",
+    "target",
+    "url_scheme",
+    "user",
+    "verdict",
 ];
 
 pub(crate) fn is_label(name: &str) -> bool {

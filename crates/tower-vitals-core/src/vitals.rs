@@ -40,7 +40,11 @@ struct Inner {
     registry: Arc<Registry>,
     self_metrics: OnceLock<SelfMetrics>,
     extensions: Mutex<HashMap<TypeId, Arc<OnceLock<Extension>>>>,
+    hooks: Mutex<Vec<Hook>>,
 }
+
+/// What is called when a scrape begins.
+type Hook = Arc<dyn Fn() + Send + Sync>;
 
 type Extension = Arc<dyn Any + Send + Sync>;
 
@@ -104,6 +108,28 @@ impl Vitals {
         FamilyBuilder::new(self, name, help)
     }
 
+    /// The errors of the application, as a counter `errors_total` with the label `kind`. The name is reserved, so it is always free;
+    /// asking again gives the same family. The label has the budget of every label: kinds are words from code, not messages.
+    ///
+    /// # Cost
+    /// Asking takes the lock of the registry, so keep the family.
+    ///
+    /// # Example
+    /// ```
+    /// let vitals = tower_vitals_core::Vitals::new();
+    /// let errors = vitals.errors();
+    /// errors.with(["payment_refused"]).inc();
+    /// assert_eq!(vitals.errors().with(["payment_refused"]).get(), 1);
+    /// ```
+    #[must_use]
+    pub fn errors(&self) -> CounterFamily<1> {
+        let errors = self.counter("errors_total", "Errors of the application, by kind");
+        match errors.house().labels(["kind"]) {
+            Ok(errors) => errors,
+            Err(error) => unreachable!("nobody else can have a reserved name: {error}"),
+        }
+    }
+
     /// All families, by name. Those of attachments are not among them.
     #[must_use]
     pub fn catalogue(&self) -> Vec<Descriptor> {
@@ -116,6 +142,7 @@ impl Vitals {
     /// Nothing is held between two chunks, and nothing that recording needs while one is made. Values are those of the moment in
     /// which their chunk is made. Dropping the iterator ends the scrape.
     pub fn encode(&self, protocol: Protocol) -> Encoder {
+        self.call_hooks();
         Encoder::new(self, protocol)
     }
 
@@ -129,6 +156,7 @@ impl Vitals {
 
     /// Shows every family that has series, and its series, to a visitor. Attachments are not shown.
     pub fn visit(&self, visitor: &mut dyn Visitor) {
+        self.call_hooks();
         let began = self.clock().now();
         for family in self.inner.registry.families() {
             if family.len() == 0 {
@@ -178,6 +206,21 @@ impl Vitals {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
 
+    /// Has a function called whenever [`encode`](Self::encode) or [`visit`](Self::visit) begins, before any family is looked at. No lock
+    /// is held then. The function is kept as long as this Vitals, so it must not keep the Vitals itself.
+    #[doc(hidden)]
+    pub fn before_scrape(&self, hook: impl Fn() + Send + Sync + 'static) {
+        let mut hooks = self.inner.hooks.lock().unwrap_or_else(PoisonError::into_inner);
+        hooks.push(Arc::new(hook));
+    }
+
+    fn call_hooks(&self) {
+        let hooks = self.inner.hooks.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for hook in hooks {
+            hook();
+        }
+    }
+
     pub(crate) fn settings(&self) -> &Settings {
         &self.inner.settings
     }
@@ -211,6 +254,7 @@ impl Vitals {
                 registry,
                 self_metrics: OnceLock::new(),
                 extensions: Mutex::default(),
+                hooks: Mutex::default(),
             }),
         };
         match SelfMetrics::register(&vitals) {

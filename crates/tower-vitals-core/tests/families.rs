@@ -6,8 +6,9 @@ use std::sync::{
 };
 
 use tower_vitals_core::{
-    Attachment, AttachmentError, ClosedLabel, LONGEST_VALUE, LeftOut, RegisterError, Vitals, closed_label,
-    encode::{Encoder, Protocol},
+    Attachment, AttachmentError, ClosedLabel, Descriptor, LONGEST_VALUE, LabelValues, Labels, LeftOut, RegisterError, Vitals,
+    closed_label,
+    encode::{Encoder, Point, Protocol, Visitor},
 };
 
 closed_label! {
@@ -198,7 +199,7 @@ fn the_catalogue_lists_every_family() {
         .labels(["country"])
         .unwrap();
     let catalogue = vitals.catalogue();
-    let names: Vec<_> = catalogue.iter().map(tower_vitals_core::Descriptor::sample_name).collect();
+    let names: Vec<_> = catalogue.iter().map(Descriptor::sample_name).collect();
     assert_eq!(
         names,
         [
@@ -341,4 +342,131 @@ fn an_extension_may_ask_for_another() {
     let vitals = Vitals::new();
     let sum = vitals.extension(|| u64::from(*vitals.extension(|| 7_u32)) + 1);
     assert_eq!(*sum, 8);
+}
+
+#[test]
+fn a_family_whose_labels_are_counted_later_is_the_same_family() {
+    let vitals = Vitals::new();
+    let jobs = || vitals.counter("jobs", "Jobs run").budget("queue", 2);
+    let known = jobs().labels(["queue", "outcome"]).unwrap();
+    let names = ["queue", "outcome"].map(str::to_owned);
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let counted = jobs().labels_of(&names).unwrap();
+    known.with(["mail", "ok"]).inc();
+    counted.with(&["mail", "ok"]).inc();
+    assert_eq!(counted.get(&["mail", "ok"]).unwrap().get(), 2);
+    assert_eq!((counted.len(), counted.is_empty()), (1, false));
+    assert_eq!(counted.descriptor(), known.descriptor());
+    assert!(counted.admits(0, "sms") && !counted.admits(0, "fax") && !counted.admits(2, "x"));
+    counted.with(&["fax", "ok"]).inc();
+    assert_eq!(known.get(["_other", "ok"]).unwrap().get(), 1);
+    assert!(counted.remove(&["mail", "ok"]) && !counted.clone().remove(&["mail", "ok"]));
+    assert!(message(jobs().labels_of(&["outcome"])).contains("budget or closed set for label `queue`"));
+}
+
+#[test]
+#[cfg_attr(debug_assertions, should_panic = "jobs_total")]
+fn a_wrong_number_of_values_is_a_mistake_that_costs_no_more_than_a_label() {
+    let jobs = Vitals::new().counter("jobs", "Jobs run").labels_of(&["a", "b"]).unwrap();
+    jobs.with(&["x"]).inc();
+    jobs.with(&["x", "", "z"]).inc();
+    assert_eq!(jobs.get(&["x", ""]).unwrap().get(), 2);
+}
+
+#[test]
+fn a_closed_set_may_be_put_together_at_the_start() {
+    let vitals = Vitals::new();
+    let set: Vec<&'static str> = ["GET", "PROPFIND"].into();
+    let calls = vitals
+        .counter("calls", "Calls")
+        .closed_to("method", set)
+        .labels(["method"])
+        .unwrap();
+    for method in ["GET", "PROPFIND", "BREW"] {
+        calls.with([method]).inc();
+    }
+    assert!(calls.get(["PROPFIND"]).is_some() && calls.get(["BREW"]).is_none());
+    assert_eq!(calls.with(["_other"]).get(), 1);
+    assert_eq!(
+        calls.descriptor().labels()[0].values(),
+        &LabelValues::Closed(vec!["GET", "PROPFIND"].into())
+    );
+}
+
+#[test]
+fn a_hook_is_called_before_a_scrape_looks_and_may_do_anything() {
+    let vitals = Vitals::new();
+    let level = vitals.gauge("level", "Level").labels(["of"]).unwrap();
+    let other = Vitals::new();
+    vitals.before_scrape(move || {
+        level.with(["tank"]).inc();
+        other.before_scrape(|| ());
+        let _ = (other.catalogue(), other.encode_to_string(Protocol::TEXT));
+    });
+    assert!(text(&vitals).contains("level{of=\"tank\"} 1"), "its series is in this scrape");
+    struct Names(Vec<String>);
+    impl Visitor for Names {
+        fn family(&mut self, descriptor: &Descriptor) {
+            self.0.push(descriptor.sample_name());
+        }
+
+        fn point(&mut self, _: &Labels<'_>, _: &Point<'_>) {}
+    }
+    let mut names = Names(Vec::new());
+    vitals.visit(&mut names);
+    assert!(names.0.contains(&"level".to_owned()));
+    let mut scrape = vitals.encode(Protocol::OPEN_METRICS);
+    assert!(scrape.by_ref().count() > 0);
+    assert!(text(&vitals).contains("level{of=\"tank\"} 4"), "once a scrape");
+}
+
+#[test]
+fn errors_have_a_family_of_their_own_in_any_vitals() {
+    for (namespace, constant) in [("", "zone"), ("shop", "zone"), ("errors", "exported_zone")] {
+        let vitals = Vitals::builder()
+            .namespace(namespace)
+            .label_budget(2)
+            .constant_label(constant, "a")
+            .build()
+            .unwrap();
+        for name in ["errors", "errors_total", "errors_created"] {
+            let _ = vitals.gauge(name, "Mine").register();
+            let _ = vitals.counter(name, "Mine").register();
+        }
+        for kind in ["a", "b", "c"] {
+            vitals.errors().with([kind]).inc();
+        }
+        let prefix = if namespace.is_empty() {
+            String::new()
+        } else {
+            format!("{namespace}_")
+        };
+        let text = text(&vitals);
+        for kind in ["a", "b", "_other"] {
+            let sample = format!("{prefix}errors_total{{{constant}=\"a\",kind=\"{kind}\"}} 1");
+            assert!(text.contains(&sample), "{text}");
+        }
+    }
+}
+
+#[test]
+fn our_own_families_step_aside_for_constant_labels() {
+    let vitals = Vitals::builder()
+        .constant_label("service", "cart")
+        .constant_label("exported_service", "x")
+        .build()
+        .unwrap();
+    let calls = |house| {
+        let calls = vitals.counter("grpc_requests", "Calls").budget("service", 1);
+        let calls = if house { calls.house() } else { calls };
+        calls.labels(["service", "method"])
+    };
+    assert!(message(calls(false)).contains("is a constant label already"));
+    let calls = calls(true).unwrap();
+    calls.with(["shop.Cart", "Add"]).inc();
+    calls.with(["shop.Other", "Add"]).inc();
+    let expected =
+        r#"grpc_requests_total{service="cart",exported_service="x",exported_exported_service="shop.Cart",method="Add"} 1"#;
+    assert!(text(&vitals).contains(expected), "{}", text(&vitals));
+    assert_eq!(calls.with(["_other", "Add"]).get(), 1, "its budget is the label's");
 }

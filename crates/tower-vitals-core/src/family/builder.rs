@@ -1,7 +1,7 @@
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use super::{
-    Family, Handle,
+    DynamicFamily, Family, Handle,
     family::{Inner, Values},
 };
 use crate::{
@@ -68,8 +68,14 @@ impl<I: Instrument> FamilyBuilder<I> {
     }
 
     /// Says that a label takes the values of an enum and no others. It needs no budget then.
-    pub fn closed<C: ClosedLabel>(mut self, label: &str) -> Self {
-        self.special.push((label.into(), LabelValues::Closed(C::VALUES)));
+    pub fn closed<C: ClosedLabel>(self, label: &str) -> Self {
+        self.closed_to(label, C::VALUES)
+    }
+
+    /// Says that a label takes these values and no others, for sets that are put together when the program starts.
+    #[doc(hidden)]
+    pub fn closed_to(mut self, label: &str, values: impl Into<Cow<'static, [&'static str]>>) -> Self {
+        self.special.push((label.into(), LabelValues::Closed(values.into())));
         self
     }
 
@@ -88,10 +94,16 @@ impl<I: Instrument> FamilyBuilder<I> {
     /// When Prometheus would refuse a name, when a budget names a label that is not there, or when the name is taken by a family of
     /// another shape.
     pub fn labels<const N: usize>(self, labels: [&str; N]) -> Result<Family<I, N>, RegisterError> {
-        let vitals = self.vitals.clone();
-        let house = self.house;
-        let inner = self.declare(&labels)?;
-        vitals.registry().register(inner, house).map(Family::new)
+        self.add(&labels).map(Family::new)
+    }
+
+    /// Registers the family with labels whose number is known only when the program runs.
+    ///
+    /// # Errors
+    /// As [`labels`](Self::labels).
+    #[doc(hidden)]
+    pub fn labels_of(self, labels: &[&str]) -> Result<DynamicFamily<I>, RegisterError> {
+        self.add(labels).map(DynamicFamily::new)
     }
 
     /// Registers an instrument without labels.
@@ -102,11 +114,19 @@ impl<I: Instrument> FamilyBuilder<I> {
         Ok(self.labels([])?.with([]).hold())
     }
 
-    /// For the crates of this house: the name is one of those that are reserved for them.
+    /// For the crates of this house: the name is one of those that are reserved for them, and a label whose name is a constant
+    /// label becomes `exported_<name>` rather than an error.
     #[doc(hidden)]
     pub fn house(mut self) -> Self {
         self.house = true;
         self
+    }
+
+    fn add(self, labels: &[&str]) -> Result<Arc<Inner<I>>, RegisterError> {
+        let vitals = self.vitals.clone();
+        let house = self.house;
+        let inner = self.declare(labels)?;
+        vitals.registry().register(inner, house)
     }
 
     /// Checks everything that can be checked without the registry.
@@ -117,40 +137,16 @@ impl<I: Instrument> FamilyBuilder<I> {
         if help.trim().is_empty() {
             return Err(RegisterError::invalid(&name, "help must say what is counted or measured"));
         }
-        let mut config = self.config.map_err(|rule| RegisterError::invalid(&name, rule))?;
+        let mut config = self.config.clone().map_err(|rule| RegisterError::invalid(&name, rule))?;
         I::configure(&mut config, unit);
-        for (label, _) in &self.special {
-            if !labels.contains(&label.as_str()) {
-                let rule = format!(
-                    "budget or closed set for label `{}`, but the labels are {labels:?}",
-                    label.escape_debug()
-                );
-                return Err(RegisterError::invalid(&name, rule));
-            }
-        }
-        let mut declared: Vec<Label> = Vec::with_capacity(labels.len());
-        for label in labels {
-            name::label(label)?;
-            if declared.iter().any(|known| *known.name == **label) {
-                return Err(RegisterError::name("label name", label, "is declared twice"));
-            }
-            if settings.constant.has(label) {
-                return Err(RegisterError::name("label name", label, "is a constant label already"));
-            }
-            let special = self.special.iter().rev().find(|(known, _)| known == label);
-            let values = special.map_or(LabelValues::Budget(settings.label_budget), |(_, values)| values.clone());
-            declared.push(Label {
-                name: (*label).into(),
-                values,
-            });
-        }
+        let declared = self.declared(&name, labels)?;
         let descriptor = Descriptor::new(Parts {
             name: name.into(),
             help: help.into(),
             kind: I::KIND,
             unit,
             category: self.category,
-            labels: declared.into(),
+            labels: declared,
         });
         let overflow = |label: &str| {
             self.vitals.overflow().map(|family| Overflow {
@@ -184,6 +180,47 @@ impl<I: Instrument> FamilyBuilder<I> {
             table: Table::new(),
             descriptor,
         })
+    }
+    /// The labels with the values that they may take, checked.
+    fn declared(&self, family: &str, labels: &[&str]) -> Result<Box<[Label]>, RegisterError> {
+        for (label, _) in &self.special {
+            if !labels.contains(&label.as_str()) {
+                let rule = format!(
+                    "budget or closed set for label `{}`, but the labels are {labels:?}",
+                    label.escape_debug()
+                );
+                return Err(RegisterError::invalid(family, rule));
+            }
+        }
+        let settings = self.vitals.settings();
+        let mut declared: Vec<Label> = Vec::with_capacity(labels.len());
+        for label in labels {
+            name::label(label)?;
+            let name = self.free_of_constants(label)?;
+            if declared.iter().any(|known| *known.name == *name) {
+                return Err(RegisterError::name("label name", label, "is declared twice"));
+            }
+            let special = self.special.iter().rev().find(|(known, _)| known == label);
+            let values = special.map_or(LabelValues::Budget(settings.label_budget), |(_, values)| values.clone());
+            declared.push(Label {
+                name: name.into(),
+                values,
+            });
+        }
+        Ok(declared.into())
+    }
+
+    /// The label's name, which no constant label has.
+    fn free_of_constants<'a>(&self, label: &'a str) -> Result<Cow<'a, str>, RegisterError> {
+        let constant = &self.vitals.settings().constant;
+        let mut name = Cow::Borrowed(label);
+        while constant.has(&name) {
+            if !self.house {
+                return Err(RegisterError::name("label name", label, "is a constant label already"));
+            }
+            name = Cow::Owned(format!("exported_{name}"));
+        }
+        Ok(name)
     }
 }
 

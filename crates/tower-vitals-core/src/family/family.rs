@@ -50,7 +50,7 @@ pub(crate) struct Inner<I: Instrument> {
 pub(super) enum Values {
     Open(Box<Budget>),
     Closed {
-        set: &'static [&'static str],
+        set: Cow<'static, [&'static str]>,
         overflow: Option<Overflow>,
     },
 }
@@ -74,17 +74,13 @@ impl<I: Instrument, const N: usize> Family<I, N> {
     /// is in use.
     #[must_use = "the series is given, but nothing is recorded yet"]
     pub fn with(&self, values: [&str; N]) -> Ref<I> {
-        Ref::new(match self.inner.find(&values) {
-            Some(known) => known,
-            None => self.inner.make(&values),
-        })
+        self.inner.with(&values)
     }
 
     /// The series with these label values, if there is one.
     #[must_use]
     pub fn get(&self, values: [&str; N]) -> Option<Ref<I>> {
-        let as_kept = || self.inner.find(&values.map(label_value));
-        self.inner.find(&values).or_else(as_kept).map(Ref::new)
+        self.inner.get(&values)
     }
 
     /// Takes the series with these label values out of the scrapes, and says whether it did: not when there is none, and not when
@@ -93,9 +89,7 @@ impl<I: Instrument, const N: usize> Family<I, N> {
     /// Removing a series makes room in the family's budget of series, but its values stay known to the labels' budgets.
     #[allow(clippy::must_use_candidate)] // whether it was there often does not matter
     pub fn remove(&self, values: [&str; N]) -> bool {
-        let values = values.map(label_value);
-        let hash = self.inner.hasher.hash_one(values.as_slice());
-        self.inner.table.remove_if(hash, |series| series.labels.are(&values))
+        self.inner.remove(&values)
     }
 
     /// How many series there are.
@@ -121,10 +115,7 @@ impl<I: Instrument, const N: usize> Family<I, N> {
     /// For code that keeps something of its own for each value, and must not keep more than the family does.
     #[must_use]
     pub fn admits(&self, label: usize, value: &str) -> bool {
-        match self.inner.values.get(label) {
-            Some(allowed) => allowed.admit(&label_value(value)),
-            None => false,
-        }
+        self.inner.admits(label, value)
     }
 }
 
@@ -151,6 +142,31 @@ impl<I: Instrument> Inner<I> {
     /// Whether a name that is registered again means this family.
     pub(crate) fn same_shape(&self, other: &Self) -> bool {
         self.descriptor.same_shape(&other.descriptor) && self.config == other.config
+    }
+
+    pub(super) fn with(&self, values: &[&str]) -> Ref<I> {
+        Ref::new(match self.find(values) {
+            Some(known) => known,
+            None => self.make(values),
+        })
+    }
+
+    pub(super) fn get(&self, values: &[&str]) -> Option<Ref<I>> {
+        let as_kept = || self.find(&as_kept(values));
+        self.find(values).or_else(as_kept).map(Ref::new)
+    }
+
+    pub(super) fn remove(&self, values: &[&str]) -> bool {
+        let values = as_kept(values);
+        let hash = self.hasher.hash_one(values.as_slice());
+        self.table.remove_if(hash, |series| series.labels.are(&values))
+    }
+
+    pub(super) fn admits(&self, label: usize, value: &str) -> bool {
+        match self.values.get(label) {
+            Some(allowed) => allowed.admit(&label_value(value)),
+            None => false,
+        }
     }
 
     fn find<V: AsRef<str> + std::hash::Hash>(&self, values: &[V]) -> Option<Entry<Series<I>>> {
@@ -208,11 +224,19 @@ impl<I: Instrument> Inner<I> {
     }
 }
 
+/// The values as a series keeps them.
+fn as_kept<'a>(values: &[&'a str]) -> Vec<Cow<'a, str>> {
+    values.iter().map(|value| label_value(value)).collect()
+}
+
 impl Values {
     pub(super) fn new(label: &Label, overflow: Option<Overflow>) -> Self {
         match label.values() {
             LabelValues::Budget(most) => Self::Open(Box::new(Budget::new(*most, overflow))),
-            LabelValues::Closed(set) => Self::Closed { set, overflow },
+            LabelValues::Closed(set) => Self::Closed {
+                set: set.clone(),
+                overflow,
+            },
         }
     }
 

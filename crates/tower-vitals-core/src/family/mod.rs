@@ -1,6 +1,7 @@
 //! Families: named instruments with labels.
 
 mod builder;
+mod dynamic;
 mod erased;
 #[allow(clippy::module_inception)]
 mod family;
@@ -8,6 +9,7 @@ mod series;
 
 pub use self::{
     builder::FamilyBuilder,
+    dynamic::DynamicFamily,
     family::Family,
     series::{Handle, Ref},
 };
