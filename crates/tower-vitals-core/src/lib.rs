@@ -9,6 +9,7 @@ mod descriptor;
 pub mod encode;
 mod error;
 mod family;
+mod id;
 mod instrument;
 mod labels;
 #[cfg(all(test, loom))]
@@ -34,6 +35,7 @@ pub use self::{
         CounterFamily, Family, FamilyBuilder, FloatCounterFamily, FloatGaugeFamily, GaugeFamily, Handle, HistogramFamily,
         InFlightFamily, Ref,
     },
+    id::{HashedId, IdHasher, SecretError},
     instrument::{Bounds, Counter, FloatCounter, FloatGauge, Gauge, Histogram, InFlight, InFlightGuard, Instrument},
     labels::{LONGEST_VALUE, Labels, OTHER, label_value},
     vitals::Vitals,
