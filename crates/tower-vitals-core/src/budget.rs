@@ -2,9 +2,17 @@
 
 use std::hash::BuildHasher;
 
+// A model must do the same in each run.
+#[cfg(all(test, loom))]
+use foldhash::fast::FixedState as RandomState;
+#[cfg(not(all(test, loom)))]
 use foldhash::fast::RandomState;
 
-use crate::{CounterFamily, table::Table};
+use crate::{
+    CounterFamily,
+    sync::Arc,
+    table::{Entry, Table},
+};
 
 /// The known values of one label of one family, never more than its budget.
 #[derive(Debug)]
@@ -14,6 +22,9 @@ pub(crate) struct Budget {
     hasher: RandomState,
     overflow: Option<Overflow>,
 }
+
+/// A value as its budget knows it.
+pub(crate) type Known = Arc<Box<str>>;
 
 /// Counts what a budget refused, in `vitals_label_overflow_total`.
 #[derive(Clone, Debug)]
@@ -33,16 +44,36 @@ impl Budget {
         }
     }
 
-    /// Whether the value is known or there is room for it. A refusal is counted.
-    pub(crate) fn admit(&self, value: &str) -> bool {
+    /// The value, if it is known or there is room for it. It stays known as long as that is held, and in a family that does not expire
+    /// for ever.
+    pub(crate) fn admit(&self, value: &str) -> Option<Entry<Box<str>>> {
         let hash = self.hasher.hash_one(value);
-        let admitted = self
-            .values
-            .get_or_insert(hash, |known| **known == *value, self.most, |_| value.into());
-        if let (None, Some(overflow)) = (&admitted, &self.overflow) {
+        self.values
+            .get_or_insert(hash, |known| **known == *value, self.most, |_| value.into())
+    }
+
+    /// Counts a refusal.
+    pub(crate) fn count_refusal(&self) {
+        if let Some(overflow) = &self.overflow {
             overflow.count();
         }
-        admitted.is_some()
+    }
+
+    /// Makes room where a value was, unless somebody holds it.
+    pub(crate) fn forget(&self, value: &str) {
+        let hash = self.hasher.hash_one(value);
+        self.values.remove_if(hash, |known| **known == *value);
+    }
+
+    /// Makes room where values are that nobody holds.
+    pub(crate) fn forget_unused(&self) {
+        for number in 0..self.values.end() {
+            let is_unused = self.values.slot(number).is_some_and(|value| !Entry::is_held(&value));
+            if is_unused {
+                self.values
+                    .take_slot(number, |value| self.hasher.hash_one(&**value), |_| true);
+            }
+        }
     }
 }
 

@@ -79,7 +79,7 @@ impl SeriesLabels {
         self.values().eq(values.iter().map(AsRef::as_ref))
     }
 
-    fn values(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn values(&self) -> impl Iterator<Item = &str> {
         self.ends.iter().scan(0, |start, end| {
             let value = self.text.get(*start..*end);
             *start = *end;

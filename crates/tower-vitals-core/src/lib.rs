@@ -10,6 +10,8 @@ pub mod encode;
 mod error;
 mod family;
 mod id;
+#[doc(hidden)]
+pub mod idle;
 mod instrument;
 mod labels;
 #[cfg(all(test, loom))]

@@ -113,6 +113,7 @@ impl AnyFamily for SeriesCount {
         debug_assert_eq!(from, 0, "shown at once");
         let families = self.families();
         for family in &families {
+            family.expire();
             let (name, len) = (
                 family.descriptor().sample_name(),
                 if is_self(&**family, self) {

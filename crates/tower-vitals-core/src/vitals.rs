@@ -159,6 +159,7 @@ impl Vitals {
         self.call_hooks();
         let began = self.clock().now();
         for family in self.inner.registry.families() {
+            family.expire();
             if family.len() == 0 {
                 continue;
             }

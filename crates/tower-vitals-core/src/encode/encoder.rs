@@ -80,7 +80,10 @@ impl Encoder {
                     let now = family.visit(slot, self.began, &mut self.writer).map(|slot| (family, slot));
                     Step::Families { next, now }
                 }
-                Step::Families { mut next, now: None } => match next.find(|family| family.len() > 0) {
+                Step::Families { mut next, now: None } => match next.find(|family| {
+                    family.expire();
+                    family.len() > 0
+                }) {
                     Some(family) => {
                         self.writer.family(family.descriptor());
                         Step::Families {

@@ -1,13 +1,11 @@
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use super::{
-    DynamicFamily, Family, Handle,
-    family::{Inner, Values},
-};
+use super::{DynamicFamily, Family, Handle, family::Inner, values::Values};
 use crate::{
     ClosedLabel, Descriptor, Histogram, Label, LabelValues, RegisterError, Unit, Vitals,
     budget::Overflow,
     descriptor::Parts,
+    idle::Expiry,
     instrument::{Bounds, HistogramConfig, Instrument},
     name,
     table::Table,
@@ -28,6 +26,7 @@ pub struct FamilyBuilder<I: Instrument> {
     /// Labels that were given a budget or a closed set, by name.
     special: Vec<(String, LabelValues)>,
     most: Option<usize>,
+    expire_after: Option<Duration>,
     house: bool,
 }
 
@@ -42,6 +41,7 @@ impl<I: Instrument> FamilyBuilder<I> {
             config: Ok(I::Config::default()),
             special: Vec::new(),
             most: None,
+            expire_after: None,
             house: false,
         }
     }
@@ -86,12 +86,29 @@ impl<I: Instrument> FamilyBuilder<I> {
         self
     }
 
+    /// Lets series go that were not used for so long: which nobody got by [`with`](Family::with) or [`get`](Family::get), and nobody held
+    /// when a scrape looked. A series of an [`InFlight`](crate::InFlight) that is above zero is in use.
+    ///
+    /// A series that went is in no scrape and makes room in the budgets: in that of series, and in those of its labels for values that no
+    /// other series has. What it had counted is not added to `_other`. If it comes back it starts at zero, with a new start timestamp, which
+    /// Prometheus understands as a restart. None goes earlier than after this time, and up to a thirtieth later or, if that is longer, when
+    /// the next scrape comes or a budget needs room. Nothing of this needs a thread.
+    ///
+    /// # Cost
+    /// Each [`with`](Family::with) reads the clock, and each series takes some 50 bytes more. A look at all series is taken before a scrape,
+    /// and when a budget is full, at most 64 times in this time.
+    pub fn expire_after(mut self, idle: Duration) -> Self {
+        self.expire_after = Some(idle);
+        self
+    }
+
     /// Registers the family.
     ///
-    /// Registering a name again with the same help, type, unit and labels gives the same family; budgets are those of the first.
+    /// Registering a name again with the same help, type, unit and labels gives the same family; budgets and expiry are those of the
+    /// first.
     ///
     /// # Errors
-    /// When Prometheus would refuse a name, when a budget names a label that is not there, or when the name is taken by a family of
+    /// When Prometheus would refuse a name, when a budget names a label that is not there, when series would expire at once, or when the name is taken by a family of
     /// another shape.
     pub fn labels<const N: usize>(self, labels: [&str; N]) -> Result<Family<I, N>, RegisterError> {
         self.add(&labels).map(Family::new)
@@ -139,6 +156,9 @@ impl<I: Instrument> FamilyBuilder<I> {
         }
         let mut config = self.config.clone().map_err(|rule| RegisterError::invalid(&name, rule))?;
         I::configure(&mut config, unit);
+        if self.expire_after.is_some_and(|idle| idle.is_zero()) {
+            return Err(RegisterError::invalid(&name, "series must be kept for longer than no time"));
+        }
         let declared = self.declared(&name, labels)?;
         let descriptor = Descriptor::new(Parts {
             name: name.into(),
@@ -178,6 +198,7 @@ impl<I: Instrument> FamilyBuilder<I> {
             overflow: overflow(OF_FAMILY),
             hasher: settings.hasher.clone(),
             table: Table::new(),
+            expiry: self.expire_after.map(Expiry::new),
             descriptor,
         })
     }

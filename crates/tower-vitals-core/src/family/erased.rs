@@ -6,6 +6,9 @@ use crate::{Descriptor, encode::Visitor};
 pub(crate) trait AnyFamily: Send + Sync {
     fn descriptor(&self) -> &Descriptor;
 
+    /// Lets go of series that expired. Called before a scrape looks at the family.
+    fn expire(&self) {}
+
     /// How many series there are.
     fn len(&self) -> usize;
 

@@ -2,11 +2,16 @@ use std::{any::Any, borrow::Cow, fmt, hash::BuildHasher, sync::Arc};
 
 use foldhash::fast::RandomState;
 
-use super::{AnyFamily, Ref, Series};
+use super::{
+    AnyFamily, Ref, Series,
+    aging::Aging,
+    values::{Bounded, Values, as_kept},
+};
 use crate::{
-    Clock, Descriptor, Label, LabelValues,
-    budget::{Budget, Overflow},
+    Clock, Descriptor,
+    budget::{Known, Overflow},
     encode::Visitor,
+    idle::Expiry,
     instrument::Instrument,
     labels::{ConstantLabels, Labels, OTHER, SeriesLabels, label_value},
     table::{Entry, Table},
@@ -43,16 +48,7 @@ pub(crate) struct Inner<I: Instrument> {
     pub(super) overflow: Option<Overflow>,
     pub(super) hasher: RandomState,
     pub(super) table: Table<Series<I>>,
-}
-
-/// The values that a label may take, as the family checks them.
-#[derive(Debug)]
-pub(super) enum Values {
-    Open(Box<Budget>),
-    Closed {
-        set: Cow<'static, [&'static str]>,
-        overflow: Option<Overflow>,
-    },
+    pub(super) expiry: Option<Expiry>,
 }
 
 // === impl Family ===
@@ -86,7 +82,8 @@ impl<I: Instrument, const N: usize> Family<I, N> {
     /// Takes the series with these label values out of the scrapes, and says whether it did: not when there is none, and not when
     /// somebody holds it. If it comes back, it starts at zero, which Prometheus understands as a restart.
     ///
-    /// Removing a series makes room in the family's budget of series, but its values stay known to the labels' budgets.
+    /// Removing a series makes room in the family's budget of series. Its values stay known to the labels' budgets, unless the family
+    /// [expires](crate::FamilyBuilder::expire_after).
     #[allow(clippy::must_use_candidate)] // whether it was there often does not matter
     pub fn remove(&self, values: [&str; N]) -> bool {
         self.inner.remove(&values)
@@ -112,7 +109,8 @@ impl<I: Instrument, const N: usize> Family<I, N> {
 
     /// Whether the label with this number knows the value or has room for it; a refusal is counted in `vitals_label_overflow_total`.
     ///
-    /// For code that keeps something of its own for each value, and must not keep more than the family does.
+    /// For code that keeps something of its own for each value, and must not keep more than the family does. A family that
+    /// [expires](crate::FamilyBuilder::expire_after) forgets values that no series has.
     #[must_use]
     pub fn admits(&self, label: usize, value: &str) -> bool {
         self.inner.admits(label, value)
@@ -145,26 +143,31 @@ impl<I: Instrument> Inner<I> {
     }
 
     pub(super) fn with(&self, values: &[&str]) -> Ref<I> {
-        Ref::new(match self.find(values) {
+        let series = match self.find(values) {
             Some(known) => known,
             None => self.make(values),
-        })
+        };
+        self.touch(&series);
+        Ref::new(series)
     }
 
     pub(super) fn get(&self, values: &[&str]) -> Option<Ref<I>> {
         let as_kept = || self.find(&as_kept(values));
-        self.find(values).or_else(as_kept).map(Ref::new)
+        let series = self.find(values).or_else(as_kept)?;
+        self.touch(&series);
+        Some(Ref::new(series))
     }
 
     pub(super) fn remove(&self, values: &[&str]) -> bool {
         let values = as_kept(values);
         let hash = self.hasher.hash_one(values.as_slice());
-        self.table.remove_if(hash, |series| series.labels.are(&values))
+        let removed = self.table.take_if(hash, |series| series.labels.are(&values));
+        removed.map(|series| self.forget(series)).is_some()
     }
 
     pub(super) fn admits(&self, label: usize, value: &str) -> bool {
         match self.values.get(label) {
-            Some(allowed) => allowed.admit(&label_value(value)),
+            Some(allowed) => self.admit(allowed, &label_value(value)).is_ok(),
             None => false,
         }
     }
@@ -177,25 +180,32 @@ impl<I: Instrument> Inner<I> {
     /// The series for values that were not found as they are: bounded first, then found or made.
     #[cold]
     fn make(&self, values: &[&str]) -> Entry<Series<I>> {
-        let mut bounded = self.bound(values);
-        if let Some(entry) = self.find_or_insert(&bounded, self.most) {
+        let is_full = || self.table.len() >= self.most;
+        let full = is_full() && (!self.expire() || is_full());
+        let Bounded { mut values, known } = self.bound(values, full);
+        let made = if full {
+            self.find(&values)
+        } else {
+            self.find_or_insert(&values, known, self.most)
+        };
+        if let Some(entry) = made {
             return entry;
         }
         if let Some(overflow) = &self.overflow {
             overflow.count();
         }
-        for (value, allowed) in bounded.iter_mut().zip(&self.values) {
+        for (value, allowed) in values.iter_mut().zip(&self.values) {
             if matches!(allowed, Values::Open(_)) {
                 *value = Cow::Borrowed(OTHER);
             }
         }
-        match self.find_or_insert(&bounded, usize::MAX) {
+        match self.find_or_insert(&values, Vec::new(), usize::MAX) {
             Some(entry) => entry,
             None => unreachable!("more series than memory can hold"),
         }
     }
 
-    fn find_or_insert(&self, values: &[Cow<'_, str>], most: usize) -> Option<Entry<Series<I>>> {
+    fn find_or_insert(&self, values: &[Cow<'_, str>], known: Vec<Known>, most: usize) -> Option<Entry<Series<I>>> {
         let hash = self.hasher.hash_one(values);
         self.table.get_or_insert(
             hash,
@@ -205,60 +215,19 @@ impl<I: Instrument> Inner<I> {
                 labels: SeriesLabels::new(&self.constant, self.descriptor.labels(), values),
                 created: self.clock.now(),
                 instrument: I::new(&self.config),
+                aging: self.expiry.as_ref().map(|_| Box::new(Aging::new(self.clock.nanos(), known))),
             },
         )
-    }
-
-    /// The values as a series may have them.
-    fn bound<'a>(&self, values: &[&'a str]) -> Vec<Cow<'a, str>> {
-        // A full family takes no new values either: they would use up budgets for nothing.
-        let full = self.table.len() >= self.most;
-        let bound = |(value, allowed): (&&'a str, &Values)| match allowed {
-            Values::Open(_) if full => label_value(value),
-            allowed => {
-                let value = label_value(value);
-                if allowed.admit(&value) { value } else { Cow::Borrowed(OTHER) }
-            }
-        };
-        values.iter().zip(&self.values).map(bound).collect()
-    }
-}
-
-/// The values as a series keeps them.
-fn as_kept<'a>(values: &[&'a str]) -> Vec<Cow<'a, str>> {
-    values.iter().map(|value| label_value(value)).collect()
-}
-
-impl Values {
-    pub(super) fn new(label: &Label, overflow: Option<Overflow>) -> Self {
-        match label.values() {
-            LabelValues::Budget(most) => Self::Open(Box::new(Budget::new(*most, overflow))),
-            LabelValues::Closed(set) => Self::Closed {
-                set: set.clone(),
-                overflow,
-            },
-        }
-    }
-
-    /// Whether the value may stand in a series. A refusal is counted.
-    fn admit(&self, value: &str) -> bool {
-        match self {
-            _ if *value == *OTHER => true,
-            Self::Open(budget) => budget.admit(value),
-            Self::Closed { set, overflow } => {
-                let admitted = set.contains(&value);
-                if let (false, Some(overflow)) = (admitted, overflow) {
-                    overflow.count();
-                }
-                admitted
-            }
-        }
     }
 }
 
 impl<I: Instrument> AnyFamily for Inner<I> {
     fn descriptor(&self) -> &Descriptor {
         &self.descriptor
+    }
+
+    fn expire(&self) {
+        Self::expire(self);
     }
 
     fn len(&self) -> usize {

@@ -1,11 +1,13 @@
 //! Families: named instruments with labels.
 
+mod aging;
 mod builder;
 mod dynamic;
 mod erased;
 #[allow(clippy::module_inception)]
 mod family;
 mod series;
+mod values;
 
 pub use self::{
     builder::FamilyBuilder,

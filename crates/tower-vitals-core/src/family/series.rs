@@ -1,5 +1,6 @@
 use std::{fmt, ops::Deref, time::Instant};
 
+use super::aging::Aging;
 use crate::{InFlight, InFlightGuard, labels::SeriesLabels, sync::Arc, table::Entry};
 
 /// An instrument with its labels.
@@ -8,6 +9,8 @@ pub(crate) struct Series<I> {
     pub(crate) labels: SeriesLabels,
     pub(crate) created: Instant,
     pub(crate) instrument: I,
+    /// Only in families that expire.
+    pub(crate) aging: Option<Box<Aging>>,
 }
 
 /// A series that is borrowed for a moment, to record into: what [`Family::with`](crate::Family::with) gives.
@@ -17,7 +20,8 @@ pub struct Ref<I> {
     entry: Entry<Series<I>>,
 }
 
-/// A series that is kept. It may be cloned and cached for ever: as long as a handle lives, the series is in every scrape.
+/// A series that is kept. It may be cloned and cached for ever: as long as a handle lives, the series is in every scrape, and does not
+/// expire.
 pub struct Handle<I> {
     series: Arc<Series<I>>,
 }

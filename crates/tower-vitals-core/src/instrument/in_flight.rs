@@ -90,6 +90,10 @@ impl Instrument for InFlight {
         }
     }
 
+    fn is_idle(&self) -> bool {
+        self.get() == 0
+    }
+
     fn point(&self, (): &(), _: SystemTime, _: &mut Vec<u64>, show: &mut dyn FnMut(&Point<'_>)) {
         show(&Point::Gauge(Number::Unsigned(self.get())));
     }

@@ -40,6 +40,12 @@ pub trait Instrument: sealed::Sealed + Debug + Sized + Send + Sync + 'static {
     #[doc(hidden)]
     fn new(config: &Self::Config) -> Self;
 
+    /// Whether nothing is going on that must be seen to end.
+    #[doc(hidden)]
+    fn is_idle(&self) -> bool {
+        true
+    }
+
     /// Shows the present value. `scratch` is lent so that a scrape allocates nothing for each series.
     #[doc(hidden)]
     fn point(&self, config: &Self::Config, start: SystemTime, scratch: &mut Vec<u64>, show: &mut dyn FnMut(&Point<'_>));

@@ -10,6 +10,7 @@
 //!
 //! Loom takes `SeqCst` for less than it is, which nothing here relies on.
 
+mod expiry;
 mod instruments;
 mod table;
 

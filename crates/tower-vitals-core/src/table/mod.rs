@@ -8,7 +8,7 @@
 //! - [`Table`] joins them. Readers load atomics; writers (a new entry, a removal) take one mutex that no reader knows of.
 //!
 //! An entry is handed out as an [`Entry`], which borrows it from the table without touching a shared reference count. An [`Entry`] or a
-//! clone of its `Arc` keeps an entry alive and, because [`Table::remove_if`] leaves held entries alone, in the table.
+//! clone of its `Arc` keeps an entry alive and, because removals leave held entries alone, in the table.
 //!
 //! What readers and writers may see of each other is checked by the models in `crate::models::table`, which loom runs through every
 //! order of threads and memory within a bound. That arc-swap counts all it has lent before a swap returns is assumed there, not checked.

@@ -57,6 +57,11 @@ fn position(number: usize) -> (usize, usize) {
 }
 
 impl<T> Entry<T> {
+    /// Whether somebody holds the entry, by what was seen of that so far. It may say yes of one that is only borrowed.
+    pub(crate) fn is_held(this: &Self) -> bool {
+        this.borrowed.as_ref().is_some_and(|entry| Arc::strong_count(entry) > 1)
+    }
+
     /// Keeps the entry for as long as the result lives: one write to a reference count.
     #[must_use]
     pub fn hold(&self) -> Arc<T> {

@@ -126,39 +126,55 @@ impl<T> Table<T> {
 
     /// Takes out the entry with this hash that `is` recognises, unless somebody holds it. Says whether it was taken out.
     pub fn remove_if(&self, hash: u64, is: impl Fn(&T) -> bool) -> bool {
+        self.take_if(hash, is).is_some()
+    }
+
+    /// Takes out the entry with this hash that `is` recognises, unless somebody holds it.
+    pub fn take_if(&self, hash: u64, is: impl Fn(&T) -> bool) -> Option<T> {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let index = self.index.load();
-        let found = index.find(hash, |number| {
+        let (number, entry) = self.index.load().find(hash, |number| {
             let entry = self.slots.get(number).filter(|entry| is(entry))?;
             Some((number, entry.hold()))
-        });
-        let Some((number, entry)) = found else {
-            return false;
-        };
+        })?;
+        self.take(&mut writer, (hash, number), entry, |_| true)
+    }
+
+    /// Takes out the entry in the slot with this number if `may` agrees, unless somebody holds it. `hash` says again under which hash
+    /// it was inserted.
+    ///
+    /// `may` is asked once more when nobody else can reach the entry, so that it sees what the last who did has left.
+    pub fn take_slot(&self, number: usize, hash: impl Fn(&T) -> u64, may: impl Fn(&T) -> bool) -> Option<T> {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = self.slots.get(number).filter(|entry| may(entry))?.hold();
+        let hash = hash(&entry);
+        self.take(&mut writer, (hash, number), entry, may)
+    }
+
+    /// Takes out an entry that was found in a slot, unless somebody holds it or `may` does not agree in the end.
+    fn take(&self, writer: &mut Writer, (hash, number): (u64, usize), entry: Arc<T>, may: impl Fn(&T) -> bool) -> Option<T> {
         // The slot gets the same entry again, which settles what was borrowed: the count tells who is there besides slot and us.
         self.slots.replace(number, Some(Arc::clone(&entry)));
         if Arc::strong_count(&entry) > 2 {
-            return false;
+            return None;
         }
         drop(entry);
         // Nobody was. Somebody may have come since, so the slot is emptied first, and what was there decides.
         self.removals.fetch_add(1, Ordering::AcqRel);
-        let held = self
-            .slots
-            .replace(number, None)
-            .and_then(|entry| Arc::try_unwrap(entry).err());
-        let is_held = held.is_some();
-        if is_held {
-            self.slots.replace(number, held);
+        let taken = match self.slots.replace(number, None).map(Arc::try_unwrap) {
+            Some(Ok(entry)) if may(&entry) => Ok(entry),
+            Some(Ok(entry)) => Err(Some(Arc::new(entry))),
+            Some(Err(held)) => Err(Some(held)),
+            None => Err(None),
+        };
+        let taken = taken.map_err(|stays| self.slots.replace(number, stays)).ok();
+        if taken.is_some() {
+            self.index.load().remove(hash, number);
+            // Who sees by the count below that the entry went must see its room, too.
+            self.len.fetch_sub(1, Ordering::Relaxed);
+            writer.free.push(number);
         }
         self.removals.fetch_add(1, Ordering::Release);
-        if is_held {
-            return false;
-        }
-        index.remove(hash, number);
-        self.len.fetch_sub(1, Ordering::Relaxed);
-        writer.free.push(number);
-        true
+        taken
     }
 
     /// Puts a new entry into the index, and makes that anew when it is half full.

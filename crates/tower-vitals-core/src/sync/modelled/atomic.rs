@@ -43,6 +43,10 @@ macro_rules! atomics {
                 self.turn().fetch_sub(less, order)
             }
 
+            pub fn fetch_max(&self, value: $value, order: Ordering) -> $value {
+                self.turn().fetch_max(value, order)
+            }
+
             pub fn compare_exchange(
                 &self,
                 now: $value,
