@@ -1,6 +1,9 @@
 //! How many distinct values a label may take.
 
-use std::hash::BuildHasher;
+use std::{
+    hash::BuildHasher,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 // A model must do the same in each run.
 #[cfg(all(test, loom))]
@@ -26,12 +29,15 @@ pub(crate) struct Budget {
 /// A value as its budget knows it.
 pub(crate) type Known = Arc<Box<str>>;
 
-/// Counts what a budget refused, in `vitals_label_overflow_total`.
-#[derive(Clone, Debug)]
+/// Counts what a budget or a closed set refused, in `vitals_label_overflow_total`. When a budget refuses for the first time it warns.
+#[derive(Debug)]
 pub(crate) struct Overflow {
-    pub(crate) family: CounterFamily<2>,
-    pub(crate) of: Box<str>,
-    pub(crate) label: Box<str>,
+    family: CounterFamily<2>,
+    of: Box<str>,
+    label: Box<str>,
+    /// None for a closed set, which is meant to refuse.
+    budget: Option<usize>,
+    warned: AtomicBool,
 }
 
 impl Budget {
@@ -78,7 +84,34 @@ impl Budget {
 }
 
 impl Overflow {
+    pub(crate) fn new(family: CounterFamily<2>, of: &str, label: &str, budget: Option<usize>) -> Self {
+        Self {
+            family,
+            of: of.into(),
+            label: label.into(),
+            budget,
+            warned: AtomicBool::new(false),
+        }
+    }
+
     pub(crate) fn count(&self) {
         self.family.with([&self.of, &self.label]).inc();
+        if let Some(budget) = self.budget {
+            // The swap only once, because it writes where an attack makes many threads come.
+            if !self.warned.load(Ordering::Relaxed) && !self.warned.swap(true, Ordering::Relaxed) {
+                self.warn(budget);
+            }
+        }
+    }
+
+    /// Says which label of which family has more values than it may. The values are strangers' words, and are not repeated.
+    #[cold]
+    fn warn(&self, budget: usize) {
+        tracing::warn!(
+            family = &*self.of,
+            label = &*self.label,
+            budget,
+            "budget of label values used up, further ones are recorded as _other"
+        );
     }
 }

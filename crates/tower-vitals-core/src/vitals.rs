@@ -61,10 +61,12 @@ pub(crate) struct Settings {
 // === impl Vitals ===
 
 impl Vitals {
-    /// How many distinct values a label may take unless said otherwise.
+    /// How many distinct values a label may take unless said otherwise. When a label has more for the first time, there is one warning
+    /// through `tracing`, with the names of family and label and the budget, and never with a value.
     pub const LABEL_BUDGET: usize = 1_000;
 
-    /// How many series the labels of a family may make unless said otherwise.
+    /// How many series the labels of a family may make unless said otherwise. There is a warning as for a label, which is called
+    /// `_series` then.
     pub const SERIES_BUDGET: usize = 10_000;
 
     /// A Vitals without namespace and constant labels.

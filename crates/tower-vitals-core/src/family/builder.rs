@@ -168,12 +168,9 @@ impl<I: Instrument> FamilyBuilder<I> {
             category: self.category,
             labels: declared,
         });
-        let overflow = |label: &str| {
-            self.vitals.overflow().map(|family| Overflow {
-                family: family.clone(),
-                of: descriptor.sample_name().into(),
-                label: label.into(),
-            })
+        let overflow = |label: &str, budget: Option<usize>| {
+            let family = self.vitals.overflow()?.clone();
+            Some(Overflow::new(family, &descriptor.sample_name(), label, budget))
         };
         let bounded = descriptor
             .labels()
@@ -182,20 +179,24 @@ impl<I: Instrument> FamilyBuilder<I> {
         let values = descriptor
             .labels()
             .iter()
-            .map(|label| Values::new(label, overflow(label.name())))
+            .map(|label| match label.values() {
+                LabelValues::Budget(most) => Values::open(*most, overflow(label.name(), Some(*most))),
+                LabelValues::Closed(set) => Values::closed(set.clone(), overflow(label.name(), None)),
+            })
             .collect();
+        // What closed labels can make needs no budget, and nothing could become `_other`.
+        let most = if bounded {
+            usize::MAX
+        } else {
+            self.most.unwrap_or(settings.series_budget)
+        };
         Ok(Inner {
             config,
             constant: Arc::clone(&settings.constant),
             clock: settings.clock.clone(),
             values,
-            // What closed labels can make needs no budget, and nothing could become `_other`.
-            most: if bounded {
-                usize::MAX
-            } else {
-                self.most.unwrap_or(settings.series_budget)
-            },
-            overflow: overflow(OF_FAMILY),
+            most,
+            overflow: overflow(OF_FAMILY, Some(most)),
             hasher: settings.hasher.clone(),
             table: Table::new(),
             expiry: self.expire_after.map(Expiry::new),

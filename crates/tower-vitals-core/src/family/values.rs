@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use super::family::Inner;
 use crate::{
-    Label, LabelValues,
     budget::{Budget, Known, Overflow},
     instrument::Instrument,
     labels::{OTHER, label_value},
@@ -39,14 +38,12 @@ pub(super) fn as_kept<'a>(values: &[&'a str]) -> Vec<Cow<'a, str>> {
 // === impl Values ===
 
 impl Values {
-    pub(super) fn new(label: &Label, overflow: Option<Overflow>) -> Self {
-        match label.values() {
-            LabelValues::Budget(most) => Self::Open(Box::new(Budget::new(*most, overflow))),
-            LabelValues::Closed(set) => Self::Closed {
-                set: set.clone(),
-                overflow,
-            },
-        }
+    pub(super) fn open(most: usize, overflow: Option<Overflow>) -> Self {
+        Self::Open(Box::new(Budget::new(most, overflow)))
+    }
+
+    pub(super) fn closed(set: Cow<'static, [&'static str]>, overflow: Option<Overflow>) -> Self {
+        Self::Closed { set, overflow }
     }
 }
 
