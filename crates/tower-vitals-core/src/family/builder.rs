@@ -91,11 +91,11 @@ impl<I: Instrument> FamilyBuilder<I> {
     ///
     /// A series that went is in no scrape and makes room in the budgets: in that of series, and in those of its labels for values that no
     /// other series has. What it had counted is not added to `_other`. If it comes back it starts at zero, with a new start timestamp, which
-    /// Prometheus understands as a restart. None goes earlier than after this time, and up to a thirtieth later or, if that is longer, when
+    /// Prometheus understands as a restart. None goes earlier than after this time, and up to a twelfth later or, if that is longer, when
     /// the next scrape comes or a budget needs room. Nothing of this needs a thread.
     ///
     /// # Cost
-    /// Each [`with`](Family::with) reads the clock, and each series takes some 50 bytes more. A look at all series is taken before a scrape,
+    /// Each [`with`](Family::with) reads the clock, and each series takes some 60 bytes more. A look at all series is taken before a scrape,
     /// and when a budget is full, at most 64 times in this time.
     pub fn expire_after(mut self, idle: Duration) -> Self {
         self.expire_after = Some(idle);
@@ -146,10 +146,42 @@ impl<I: Instrument> FamilyBuilder<I> {
         vitals.registry().register(inner, house)
     }
 
-    /// Checks everything that can be checked without the registry.
     fn declare(self, labels: &[&str]) -> Result<Inner<I>, RegisterError> {
+        let (descriptor, config) = self.describe(labels)?;
         let settings = self.vitals.settings();
-        let (name, unit) = name::family(&settings.namespace, &self.name, I::KIND, self.unit)?;
+        let overflow = |label: &str, budget: Option<usize>| {
+            let family = self.vitals.overflow()?.clone();
+            Some(Overflow::new(family, &descriptor.sample_name(), label, budget))
+        };
+        let values = |label: &Label| match label.values() {
+            LabelValues::Budget(most) => Values::open(*most, overflow(label.name(), Some(*most))),
+            LabelValues::Closed(set) => Values::closed(set.clone(), overflow(label.name(), None)),
+        };
+        let is_closed = |label: &Label| matches!(label.values(), LabelValues::Closed(_));
+        // What closed labels can make needs no budget, and nothing could become `_other`.
+        let most = if descriptor.labels().iter().all(is_closed) {
+            usize::MAX
+        } else {
+            self.most.unwrap_or(settings.series_budget)
+        };
+        Ok(Inner {
+            config,
+            constant: Arc::clone(&settings.constant),
+            clock: settings.clock.clone(),
+            values: descriptor.labels().iter().map(values).collect(),
+            most,
+            overflow: overflow(OF_FAMILY, Some(most)),
+            hasher: settings.hasher.clone(),
+            table: Table::new(),
+            expiry: self.expire_after.map(Expiry::new),
+            descriptor,
+        })
+    }
+
+    /// Checks everything that can be checked without the registry.
+    fn describe(&self, labels: &[&str]) -> Result<(Descriptor, I::Config), RegisterError> {
+        let namespace = &self.vitals.settings().namespace;
+        let (name, unit) = name::family(namespace, &self.name, I::KIND, self.unit)?;
         let help = self.help.replace('\0', "\u{FFFD}");
         if help.trim().is_empty() {
             return Err(RegisterError::invalid(&name, "help must say what is counted or measured"));
@@ -159,50 +191,18 @@ impl<I: Instrument> FamilyBuilder<I> {
         if self.expire_after.is_some_and(|idle| idle.is_zero()) {
             return Err(RegisterError::invalid(&name, "series must be kept for longer than no time"));
         }
-        let declared = self.declared(&name, labels)?;
-        let descriptor = Descriptor::new(Parts {
+        let labels = self.declared(&name, labels)?;
+        let parts = Parts {
             name: name.into(),
             help: help.into(),
             kind: I::KIND,
             unit,
             category: self.category,
-            labels: declared,
-        });
-        let overflow = |label: &str, budget: Option<usize>| {
-            let family = self.vitals.overflow()?.clone();
-            Some(Overflow::new(family, &descriptor.sample_name(), label, budget))
+            labels,
         };
-        let bounded = descriptor
-            .labels()
-            .iter()
-            .all(|label| matches!(label.values(), LabelValues::Closed(_)));
-        let values = descriptor
-            .labels()
-            .iter()
-            .map(|label| match label.values() {
-                LabelValues::Budget(most) => Values::open(*most, overflow(label.name(), Some(*most))),
-                LabelValues::Closed(set) => Values::closed(set.clone(), overflow(label.name(), None)),
-            })
-            .collect();
-        // What closed labels can make needs no budget, and nothing could become `_other`.
-        let most = if bounded {
-            usize::MAX
-        } else {
-            self.most.unwrap_or(settings.series_budget)
-        };
-        Ok(Inner {
-            config,
-            constant: Arc::clone(&settings.constant),
-            clock: settings.clock.clone(),
-            values,
-            most,
-            overflow: overflow(OF_FAMILY, Some(most)),
-            hasher: settings.hasher.clone(),
-            table: Table::new(),
-            expiry: self.expire_after.map(Expiry::new),
-            descriptor,
-        })
+        Ok((Descriptor::new(parts), config))
     }
+
     /// The labels with the values that they may take, checked.
     fn declared(&self, family: &str, labels: &[&str]) -> Result<Box<[Label]>, RegisterError> {
         for (label, _) in &self.special {
