@@ -22,8 +22,8 @@ pub(crate) struct ConstantLabels {
 pub(crate) struct SeriesLabels {
     /// All values, one after the other.
     text: Box<str>,
-    /// Where each value ends in `text`.
-    ends: Box<[usize]>,
+    /// Where each value ends in `text`. No series has 4 GiB of values, each of which is cut.
+    ends: Box<[u32]>,
     /// `name="value",…` with constant labels first, escaped.
     rendered: Box<str>,
 }
@@ -64,7 +64,7 @@ impl SeriesLabels {
         let mut rendered = constant.rendered.clone();
         for (label, value) in names.iter().zip(values) {
             text.push_str(value.as_ref());
-            ends.push(text.len());
+            ends.push(u32::try_from(text.len()).unwrap_or(u32::MAX));
             render(&mut rendered, &label.name, value.as_ref());
         }
         Self {
@@ -81,8 +81,9 @@ impl SeriesLabels {
 
     pub(crate) fn values(&self) -> impl Iterator<Item = &str> {
         self.ends.iter().scan(0, |start, end| {
-            let value = self.text.get(*start..*end);
-            *start = *end;
+            let end = *end as usize;
+            let value = self.text.get(*start..end);
+            *start = end;
             value
         })
     }
