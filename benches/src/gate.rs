@@ -63,6 +63,11 @@ fn measure() -> Result<Vec<Figure>> {
             "request_without_fields",
         ),
         ("bare, with a token", "tower-vitals, with a token", "request_with_token"),
+        (
+            "tower-vitals, user not told",
+            "tower-vitals, user told",
+            "request_with_known_user",
+        ),
         ("bare service", "tower-vitals outside the router", "request_outside"),
     ] {
         let (base, layered) = (counts::of(base)?, counts::of(entry)?);

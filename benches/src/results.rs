@@ -125,7 +125,8 @@ fn gate() -> Result<Section> {
             "Counts that repeat, by a program that is built without the libraries it is compared with: those turn on features of \
              axum, so that the route alone takes more and what a layer adds is another figure there (below). `request` is what the \
              layer adds to a route of an axum Router, when the request has the header fields of curl, none, or also a token of 780 \
-             bytes; `request_outside` what it adds to a service without a Router and with `route_with`, both \
+             bytes; `request_with_known_user` what it adds to that when middleware says who makes the request, and the user's hash is \
+             counted; `request_outside` what it adds to a service without a Router and with `route_with`, both \
              with route, method, status, auth type and outcome; `series_held` is heap, `scrape_peak` that of a scrape of 100,000 \
              counters.\n\n```text\n{}```\n",
             table::align(&[vec![heading], rows].concat()),
@@ -144,6 +145,18 @@ fn goals_of_gate(rows: &[[String; 4]]) -> Vec<Goal> {
         row.and_then(|row| row[1].parse().ok()).unwrap_or(f64::NAN)
     };
     [
+        (
+            "request_with_known_user_instructions",
+            "request: added by a known user's hashed ID",
+            350.0,
+            "instructions",
+        ),
+        (
+            "request_with_known_user_allocations",
+            "request: added by a known user's hashed ID",
+            0.0,
+            "allocations",
+        ),
         (
             "request_without_fields_instructions",
             "request: added over the bare route, no header fields",

@@ -7,6 +7,7 @@
 //! - [`parser`] and [`exposition`]: Python's parsers, and what they found.
 //! - [`client`], [`exchange`] and [`raw`]: clients that can vanish anywhere.
 //! - [`body`] and [`server`]: scripted bodies, and services on a real port.
+//! - [`example`]: the programs of the workspace's examples.
 //! - [`until`]: bounded waits for what other tasks do.
 //! - [`selftest`]: trials of this library itself that need outside programs.
 //!
@@ -15,6 +16,7 @@
 pub mod body;
 pub mod client;
 mod connection;
+pub mod example;
 pub mod exchange;
 pub mod exposition;
 pub mod parser;

@@ -1,32 +1,20 @@
 //! The quickstart, run as a user runs it: its own process, real signals, real HTTP.
 
-use std::fs::{self, File};
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::{Empty, Full};
 use libtest_mimic::{Arguments, Failed, Trial};
-use serde_json::Value;
-use tempfile::TempDir;
 use tests::Result;
-use tests::client::{Client, get};
-use tests::exchange::Exchange;
+use tests::client::get;
+use tests::example::{Example, PAUSE, SOON, program};
 use tests::required::{Program, run, trial};
 use tests::until::{until, until_async};
 
 const LIMIT: Duration = Duration::from_secs(60);
-const BUILD_LIMIT: Duration = Duration::from_secs(600);
-
-/// How long the quickstart may take for anything that it does at once.
-const SOON: Duration = Duration::from_secs(10);
-
-/// Between two scrapes.
-const PAUSE: Duration = Duration::from_millis(20);
 
 fn main() {
     let trials = vec![
@@ -47,13 +35,15 @@ fn quickstart<F>(name: &str, test: impl FnOnce(&'static Path) -> F + Send + 'sta
 where
     F: Future<Output = Result<(), Failed>> + Send + 'static,
 {
-    trial(format!("quickstart::{name}"), &[], move || run(LIMIT, test(program()?)))
+    trial(format!("quickstart::{name}"), &[], move || {
+        run(LIMIT, test(program("quickstart")?))
+    })
 }
 
 // === The trials ===
 
 async fn routes(program: &Path) -> Result<(), Failed> {
-    let quickstart = Quickstart::start(program, &[]).await?;
+    let quickstart = Example::start(program, &[]).await?;
     let mut client = quickstart.client().await?;
     let digits = "invalid digit found in string";
     let expected = [
@@ -96,7 +86,7 @@ async fn routes(program: &Path) -> Result<(), Failed> {
 }
 
 async fn counts(program: &Path) -> Result<(), Failed> {
-    let quickstart = Quickstart::start(program, &[]).await?;
+    let quickstart = Example::start(program, &[]).await?;
     let mut client = quickstart.client().await?;
     for path in ["/", "/users/1", "/users/2", "/fail", "/not/there", "/slow?ms=1", "/slow?ms=x"] {
         client.send(get(path)).await?;
@@ -170,9 +160,9 @@ async fn counts(program: &Path) -> Result<(), Failed> {
 }
 
 async fn curl_lines(program: &Path) -> Result<(), Failed> {
-    let quickstart = Quickstart::start(program, &[]).await?;
+    let quickstart = Example::start(program, &[]).await?;
     let printed = quickstart.output()?;
-    let url = format!("http://{}", quickstart.addr);
+    let url = format!("http://{}", quickstart.addr());
     assert!(printed.contains(&format!("What to try: {url}/\n")), "{printed}");
     assert!(printed.contains(&format!("The metrics: {url}/metrics\n")), "{printed}");
     let lines: Vec<&str> = printed.lines().filter(|line| line.starts_with("curl ")).collect();
@@ -203,14 +193,14 @@ async fn curl_lines(program: &Path) -> Result<(), Failed> {
 
 async fn stops(program: &'static Path, signal: &'static str) -> Result<(), Failed> {
     // Nothing open but an idle connection: at once.
-    let mut idle = Quickstart::start(program, &[]).await?;
+    let mut idle = Example::start(program, &[]).await?;
     let mut client = idle.client().await?;
     client.send(get("/")).await?;
     idle.signal(signal)?;
     assert_eq!(idle.exit_code().await?, 0);
 
     // What ends soon may end; what does not is cut off.
-    let mut busy = Quickstart::start(program, &[]).await?;
+    let mut busy = Example::start(program, &[]).await?;
     let mut client = busy.client().await?;
     let mut stream = client.start(get("/stream?chunks=1000&ms=50")).await?;
     stream.frame().await?;
@@ -222,7 +212,7 @@ async fn stops(program: &'static Path, signal: &'static str) -> Result<(), Faile
     assert_eq!(busy.exit_code().await?, 0);
     assert!(stream.finish().await.is_err());
 
-    let mut loaded = Quickstart::start(program, &[("LOAD", "1")]).await?;
+    let mut loaded = Example::start(program, &[("LOAD", "1")]).await?;
     loaded.signal(signal)?;
     assert_eq!(loaded.exit_code().await?, 0);
     Ok(())
@@ -230,7 +220,7 @@ async fn stops(program: &'static Path, signal: &'static str) -> Result<(), Faile
 
 /// It serves there, or names the address if somebody else has the port.
 async fn default_address(program: &Path) -> Result<(), Failed> {
-    let quickstart = Quickstart::spawn(program, None, &[])?;
+    let quickstart = Example::spawn(program, None, &[])?;
     let address = "127.0.0.1:3000";
     let texts = || {
         (
@@ -256,7 +246,7 @@ async fn bad_addresses(program: &Path) -> Result<(), Failed> {
         ("a\nb", "invalid"),
         ("", "invalid"),
     ] {
-        let mut quickstart = Quickstart::spawn(program, Some(address), &[])?;
+        let mut quickstart = Example::spawn(program, Some(address), &[])?;
         let code = quickstart.exit_code().await?;
         let (output, errors) = (quickstart.output()?, quickstart.errors()?);
         assert_eq!((code, &*output), (1, ""), "{address}: {errors}");
@@ -270,7 +260,7 @@ async fn bad_addresses(program: &Path) -> Result<(), Failed> {
 }
 
 async fn load(program: &Path) -> Result<(), Failed> {
-    let quickstart = Quickstart::start(program, &[("LOAD", "1")]).await?;
+    let quickstart = Example::start(program, &[("LOAD", "1")]).await?;
     let wanted = [
         "method=\"POST\",route=\"/users\"",
         "route=\"/\"",
@@ -318,157 +308,4 @@ async fn load(program: &Path) -> Result<(), Failed> {
 
 fn sign_up(plan: &'static str) -> Result<Request<Full<Bytes>>> {
     Ok(Request::post("/users").body(Full::from(plan))?)
-}
-
-// === The program ===
-
-/// A running quickstart; dropped, it is killed.
-struct Quickstart {
-    child: Child,
-    /// Where it printed that it listens.
-    addr: SocketAddr,
-    dir: TempDir,
-}
-
-impl Quickstart {
-    /// Starts one on a free port and waits until it serves.
-    async fn start(program: &Path, vars: &[(&str, &str)]) -> Result<Self> {
-        let mut quickstart = Self::spawn(program, Some("127.0.0.1:0"), vars)?;
-        let printed = || quickstart.output().unwrap_or_default();
-        let printed = until(SOON, printed, |printed| printed.contains("Ctrl-C")).await;
-        let printed = printed.map_err(|error| format!("{error}; {:?}", quickstart.errors()))?;
-        let url = printed.split("http://").nth(1).and_then(|rest| rest.split('/').next());
-        quickstart.addr = url.ok_or("there is a URL")?.parse()?;
-        Ok(quickstart)
-    }
-
-    fn spawn(program: &Path, addr: Option<&str>, vars: &[(&str, &str)]) -> Result<Self> {
-        let dir = tempfile::tempdir()?;
-        let mut command = Command::new(program);
-        command.env_remove("ADDR").env_remove("LOAD").envs(vars.iter().copied());
-        command.envs(addr.map(|addr| ("ADDR", addr))).stdin(Stdio::null());
-        command.stdout(File::create(dir.path().join("out"))?);
-        command.stderr(File::create(dir.path().join("err"))?);
-        Ok(Self {
-            child: command.spawn()?,
-            addr: SocketAddr::from(([127, 0, 0, 1], 0)),
-            dir,
-        })
-    }
-
-    async fn client(&self) -> Result<Client> {
-        Client::http1(self.addr).await
-    }
-
-    /// Sends a GET and waits until as many are in flight.
-    async fn open(&self, path: &str, in_flight: usize) -> Result<Exchange> {
-        let exchange = self.client().await?.start(get(path)).await?;
-        let line = "http_requests_in_flight{method=\"GET\"}";
-        self.shows(line, vec![format!("{line} {in_flight}")]).await?;
-        Ok(exchange)
-    }
-
-    /// Waits until the lines of a scrape that start so are exactly these, in any order.
-    async fn shows(&self, start: &str, mut expected: Vec<String>) -> Result<()> {
-        expected.sort();
-        let lines = || self.lines(start);
-        let is_expected = |lines: &Result<Vec<String>>| matches!(lines, Ok(lines) if *lines == expected);
-        let seen = until_async(SOON, PAUSE, lines, is_expected).await;
-        seen.map_err(|error| format!("expected {expected:#?}: {error}"))??;
-        Ok(())
-    }
-
-    /// The lines of a scrape that start so, sorted.
-    async fn lines(&self, start: &str) -> Result<Vec<String>> {
-        let answer = self.client().await?.send(get("/metrics")).await?;
-        let lines = answer.text()?.lines().filter(|line| line.starts_with(start));
-        let mut lines: Vec<String> = lines.map(str::to_owned).collect();
-        lines.sort();
-        Ok(lines)
-    }
-
-    /// Sends a signal, by the command that every POSIX shell has built in.
-    fn signal(&self, name: &str) -> Result<()> {
-        let kill = format!("kill -{name} {}", self.child.id());
-        let status = Command::new("sh").args(["-c", &kill]).status()?;
-        if status.success() { Ok(()) } else { Err(kill.into()) }
-    }
-
-    async fn exit_code(&mut self) -> Result<i32> {
-        let exited = || self.child.try_wait();
-        let exited = until(SOON, exited, |exited| !matches!(exited, Ok(None))).await??;
-        Ok(exited.and_then(|status| status.code()).ok_or("a signal ended it")?)
-    }
-
-    fn output(&self) -> Result<String> {
-        Ok(fs::read_to_string(self.dir.path().join("out"))?)
-    }
-
-    fn errors(&self) -> Result<String> {
-        Ok(fs::read_to_string(self.dir.path().join("err"))?)
-    }
-}
-
-impl Drop for Quickstart {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        if std::thread::panicking() {
-            eprintln!("the quickstart said:\n{}", self.errors().unwrap_or_default());
-        }
-    }
-}
-
-/// The program, built by the first test that wants it.
-fn program() -> Result<&'static Path, Failed> {
-    static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let program = PROGRAM.get_or_init(|| build().map_err(|error| error.to_string()));
-    program.as_deref().map_err(Failed::from)
-}
-
-/// Builds it into the directory of this very test, for the whole workspace's features, so that nothing is built twice after
-/// `cargo test --workspace`.
-fn build() -> Result<PathBuf> {
-    let this = std::env::current_exe()?;
-    let profile_dir = this.ancestors().nth(2).ok_or("a test lies in target/<profile>/deps")?;
-    let target_dir = profile_dir.parent().ok_or("a profile lies in the target directory")?;
-    let profile = match profile_dir.file_name().and_then(|name| name.to_str()) {
-        None | Some("debug") => "dev",
-        Some(profile) => profile,
-    };
-    let messages = tempfile::NamedTempFile::new()?;
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut cargo = Command::new(cargo);
-    cargo.args([
-        "build",
-        "--quiet",
-        "--workspace",
-        "--example",
-        "quickstart",
-        "--message-format",
-        "json",
-    ]);
-    cargo.args(["--profile", profile, "--target-dir"]).arg(target_dir);
-    cargo
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stdin(Stdio::null())
-        .stdout(messages.reopen()?);
-    let mut child = cargo.spawn()?;
-    let built = run(BUILD_LIMIT, async move {
-        let built = until(BUILD_LIMIT, || child.try_wait(), |built| !matches!(built, Ok(None))).await;
-        // What is still under way is too late.
-        let _ = child.kill();
-        match built?? {
-            Some(status) if status.success() => Ok(()),
-            status => Err(format!("cargo build: {status:?}").into()),
-        }
-    });
-    let messages = fs::read_to_string(messages.path())?;
-    built.map_err(|error| format!("{}: {messages}", error.message().unwrap_or_default()))?;
-    let executable = |message: &str| -> Option<PathBuf> {
-        let message: Value = serde_json::from_str(message).ok()?;
-        let is_it = message["target"]["name"] == "quickstart" && message["target"]["kind"][0] == "example";
-        is_it.then(|| message["executable"].as_str().map(PathBuf::from))?
-    };
-    Ok(messages.lines().find_map(executable).ok_or("cargo names the executable")?)
 }

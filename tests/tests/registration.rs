@@ -256,7 +256,6 @@ fn reserved_names() {
             declare!(gauge, "http_request_duration_seconds_count"),
             "http_request_duration_seconds_count",
         ),
-        (declare!(counter, "errors_total"; ["kind"]), "errors"),
         (declare!(counter, "grpc_requests"), "grpc_requests"),
         (declare!(gauge, "http_streams_in_flight"), "http_streams_in_flight"),
         (

@@ -9,7 +9,7 @@ use crate::{
     Result,
     app::{self, Around},
     no_op::NoOpLayer,
-    requests::outside,
+    requests::{known, outside},
     unlabelled::{Instants, OurClock, UnlabelledLayer},
 };
 
@@ -172,12 +172,29 @@ pub(super) const WITHOUT_FIELDS: &[Entry] = &[
     },
 ];
 
+/// Middleware that knows who makes a request and keeps it to itself, and the same that says it.
+pub(super) const WITH_USER: &[Entry] = &[
+    Entry {
+        name: "tower-vitals, user not told",
+        subject: Subject::Router(known::untold),
+    },
+    Entry {
+        name: "tower-vitals, user told",
+        subject: Subject::Router(known::told),
+    },
+    Entry {
+        name: "tower-vitals, one of 1,000 told",
+        subject: Subject::Router(known::told_of_many),
+    },
+];
+
 /// The entry of that name.
 pub(super) fn find(name: &str) -> Result<&'static Entry> {
     ROUTERS
         .iter()
         .chain(WITH_TOKEN)
         .chain(WITHOUT_FIELDS)
+        .chain(WITH_USER)
         .chain(SERVICES)
         .find(|known| known.name == name)
         .ok_or_else(|| format!("no entry {name:?}").into())

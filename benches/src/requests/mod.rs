@@ -3,6 +3,7 @@
 pub(crate) mod counts;
 
 mod entries;
+mod known;
 mod method;
 mod outside;
 mod quartiles;

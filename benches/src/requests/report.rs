@@ -2,7 +2,7 @@
 
 use super::{
     counts::{self, Counts},
-    entries::{Entry, OURS, ROUTERS, SERVICES, UNLABELLED, WITH_TOKEN, WITHOUT_FIELDS},
+    entries::{Entry, OURS, ROUTERS, SERVICES, UNLABELLED, WITH_TOKEN, WITH_USER, WITHOUT_FIELDS},
     method::method,
     quartiles::Quartiles,
     throughput::{self, Throughput},
@@ -26,7 +26,13 @@ pub(super) struct Times {
 
 /// Measures every entry.
 pub(crate) fn run() -> Result<Section> {
-    let counted = [count(ROUTERS)?, count(WITH_TOKEN)?, count(WITHOUT_FIELDS)?, count(SERVICES)?];
+    let counted = [
+        count(ROUTERS)?,
+        count(WITH_TOKEN)?,
+        count(WITHOUT_FIELDS)?,
+        count(WITH_USER)?,
+        count(SERVICES)?,
+    ];
     let timed = [time(ROUTERS)?, time(WITH_TOKEN)?, time(SERVICES)?];
     let throughput: Found<Throughput> = ROUTERS.iter().zip(throughput::measure(ROUTERS)?).collect();
     let text = format!(

@@ -60,8 +60,13 @@ impl Budget {
 
     /// Counts a refusal.
     pub(crate) fn count_refusal(&self) {
+        self.count_refusal_beyond(self.most);
+    }
+
+    /// Counts a refusal by somebody who keeps a budget of its own for this label.
+    pub(crate) fn count_refusal_beyond(&self, most: usize) {
         if let Some(overflow) = &self.overflow {
-            overflow.count();
+            overflow.count_beyond(Some(most));
         }
     }
 
@@ -95,8 +100,12 @@ impl Overflow {
     }
 
     pub(crate) fn count(&self) {
+        self.count_beyond(self.budget);
+    }
+
+    fn count_beyond(&self, budget: Option<usize>) {
         self.family.with([&self.of, &self.label]).inc();
-        if let Some(budget) = self.budget {
+        if let Some(budget) = budget {
             // The swap only once, because it writes where an attack makes many threads come.
             if !self.warned.load(Ordering::Relaxed) && !self.warned.swap(true, Ordering::Relaxed) {
                 self.warn(budget);

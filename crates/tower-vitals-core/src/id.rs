@@ -91,8 +91,8 @@ impl IdHasher {
     /// SHA-256 of the ID, which with a secret is done twice: from a few hundred nanoseconds to a few microseconds, by the processor. No
     /// allocation.
     #[must_use]
-    pub fn hash(&self, id: &str) -> HashedId {
-        let digest = self.digest(id.as_bytes());
+    pub fn hash(&self, id: impl AsRef<[u8]>) -> HashedId {
+        let digest = self.digest(id.as_ref());
         let digits = std::array::from_fn(|at| {
             let byte = digest[at / 2];
             HEX[usize::from(if at % 2 == 0 { byte >> 4 } else { byte & 0xF })]

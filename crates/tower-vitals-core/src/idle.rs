@@ -16,6 +16,7 @@ pub struct LastUse {
 #[derive(Debug)]
 pub struct Expiry {
     period: u64,
+    grain: u64,
     swept: AtomicU64,
 }
 
@@ -56,8 +57,10 @@ impl Expiry {
     /// What is idle for a period may go.
     #[must_use]
     pub fn new(period: Duration) -> Self {
+        let period = u64::try_from(period.as_nanos()).unwrap_or(u64::MAX);
         Self {
-            period: u64::try_from(period.as_nanos()).unwrap_or(u64::MAX),
+            period,
+            grain: (period / 16).min(LONGEST_GRAIN),
             swept: AtomicU64::new(0),
         }
     }
@@ -66,7 +69,7 @@ impl Expiry {
     #[must_use]
     #[inline]
     pub fn grain(&self) -> u64 {
-        (self.period / 16).min(LONGEST_GRAIN)
+        self.grain
     }
 
     /// Whether something was idle for the period. It is never said too early, but up to a grain too late.

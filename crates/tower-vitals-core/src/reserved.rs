@@ -4,15 +4,17 @@
 
 /// The names of our families as [`Descriptor::name`](crate::Descriptor::name) gives them, without a namespace.
 const NAMES: &[&str] = &[
-    "errors",
     "grpc_requests",
     "http_api_key_requests",
     "http_client_active_requests",
+    "http_client_request_body_bytes",
     "http_client_request_body_size_bytes",
     "http_client_request_duration_seconds",
     "http_client_requests",
     "http_client_requests_in_flight",
+    "http_client_response_body_bytes",
     "http_client_response_body_size_bytes",
+    "http_client_response_head_seconds",
     "http_principal_conflicts",
     "http_request_body_bytes",
     "http_request_duration_seconds",

@@ -110,8 +110,11 @@ impl Vitals {
         FamilyBuilder::new(self, name, help)
     }
 
-    /// The errors of the application, as a counter `errors_total` with the label `kind`. The name is reserved, so it is always free;
-    /// asking again gives the same family. The label has the budget of every label: kinds are words from code, not messages.
+    /// The errors of the application, as a counter `errors_total` with the label `kind`; asking again gives the same family. The label has
+    /// the budget of every label: kinds are words from code, not messages.
+    ///
+    /// # Errors
+    /// When the application has another family of that name.
     ///
     /// # Cost
     /// Asking takes the lock of the registry, so keep the family.
@@ -119,17 +122,14 @@ impl Vitals {
     /// # Example
     /// ```
     /// let vitals = tower_vitals_core::Vitals::new();
-    /// let errors = vitals.errors();
+    /// let errors = vitals.errors()?;
     /// errors.with(["payment_refused"]).inc();
-    /// assert_eq!(vitals.errors().with(["payment_refused"]).get(), 1);
+    /// assert_eq!(vitals.errors()?.with(["payment_refused"]).get(), 1);
+    /// # Ok::<(), tower_vitals_core::RegisterError>(())
     /// ```
-    #[must_use]
-    pub fn errors(&self) -> CounterFamily<1> {
-        let errors = self.counter("errors_total", "Errors of the application, by kind");
-        match errors.house().labels(["kind"]) {
-            Ok(errors) => errors,
-            Err(error) => unreachable!("nobody else can have a reserved name: {error}"),
-        }
+    pub fn errors(&self) -> Result<CounterFamily<1>, RegisterError> {
+        self.counter("errors_total", "Errors of the application, by kind")
+            .labels(["kind"])
     }
 
     /// All families, by name. Those of attachments are not among them.
@@ -207,6 +207,13 @@ impl Vitals {
     #[must_use]
     pub fn same_as(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
+    /// Whether every series carries a label of this name.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn has_constant_label(&self, name: &str) -> bool {
+        self.settings().constant.has(name)
     }
 
     /// Has a function called whenever [`encode`](Self::encode) or [`visit`](Self::visit) begins, before any family is looked at. No lock

@@ -429,12 +429,8 @@ fn errors_have_a_family_of_their_own_in_any_vitals() {
             .constant_label(constant, "a")
             .build()
             .unwrap();
-        for name in ["errors", "errors_total", "errors_created"] {
-            let _ = vitals.gauge(name, "Mine").register();
-            let _ = vitals.counter(name, "Mine").register();
-        }
         for kind in ["a", "b", "c"] {
-            vitals.errors().with([kind]).inc();
+            vitals.errors().unwrap().with([kind]).inc();
         }
         let prefix = if namespace.is_empty() {
             String::new()
@@ -447,6 +443,13 @@ fn errors_have_a_family_of_their_own_in_any_vitals() {
             assert!(text.contains(&sample), "{text}");
         }
     }
+}
+
+#[test]
+fn an_application_may_have_errors_of_its_own() {
+    let vitals = Vitals::new();
+    vitals.counter("errors_total", "Mine").labels(["code"]).unwrap();
+    assert!(vitals.errors().unwrap_err().to_string().contains("errors"));
 }
 
 #[test]

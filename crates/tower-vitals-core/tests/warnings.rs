@@ -117,7 +117,7 @@ fn who_is_told_may_record_what_is_told() {
 
         fn event(&self, _: &Event<'_>) {
             for kind in ["a", "b", "c"] {
-                self.0.errors().with([kind]).inc();
+                self.0.errors().unwrap().with([kind]).inc();
             }
         }
 
@@ -129,12 +129,15 @@ fn who_is_told_may_record_what_is_told() {
     let vitals = Vitals::builder().label_budget(1).build().unwrap();
     tracing::subscriber::with_default(Recorder(vitals.clone()), || {
         for kind in ["x", "y", "z"] {
-            vitals.errors().with([kind]).inc();
+            vitals.errors().unwrap().with([kind]).inc();
         }
     });
     // Two of ours were refused, and all three of the one time that it was said.
     assert_eq!(
-        (vitals.errors().with(["x"]).get(), vitals.errors().with(["_other"]).get()),
+        (
+            vitals.errors().unwrap().with(["x"]).get(),
+            vitals.errors().unwrap().with(["_other"]).get()
+        ),
         (1, 5)
     );
 }

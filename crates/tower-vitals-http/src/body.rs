@@ -1,5 +1,5 @@
 use std::{
-    fmt, mem,
+    fmt,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -40,9 +40,10 @@ impl<B: Body> Body for MetricsBody<B> {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
         let mut counted = this.counted.as_mut();
-        let on_drop = counted
-            .as_mut()
-            .map(|counted| mem::replace(&mut counted.on_drop, Outcome::Panicked));
+        let on_drop = counted.as_mut().map(|counted| {
+            counted.look_at_body();
+            counted.on_drop.replace(Outcome::Panicked)
+        });
         let polled = this.inner.as_mut().poll_frame(cx);
         if let (Some(counted), Some(on_drop)) = (counted, on_drop) {
             let outcome = outcome(&polled, &this.inner, counted);
@@ -73,6 +74,7 @@ type Polled<B> = Poll<Option<Result<Frame<<B as Body>::Data>, <B as Body>::Error
 fn outcome<B: Body>(polled: &Polled<B>, body: &B, counted: &mut Counted) -> Option<Outcome> {
     // Data comes first here because it comes most often.
     if let Poll::Ready(Some(Ok(frame))) = polled {
+        counted.see_frame(frame);
         if let Some(data) = frame.data_ref() {
             if counted.is_complete_after(data.remaining()) {
                 return Some(Outcome::Completed);

@@ -10,7 +10,7 @@ use http::{
 };
 use http_body::Body;
 
-use crate::{Outcome, method::KnownMethod};
+use crate::{Outcome, method::KnownMethod, streams::StreamKind};
 
 /// What completes a request whose head is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,18 +72,20 @@ fn judge_without_body(method: KnownMethod, status: StatusCode) -> Option<Verdict
 
 /// Judges a head by its fields, for a body that does not know its size.
 fn judge_unsized(headers: &HeaderMap) -> Verdict {
-    let stream = is_stream(headers);
     let ending = match content_length(headers) {
         Some(0) => Ending::Head,
         Some(bytes) => Ending::Bytes(bytes),
         None => Ending::Body,
     };
-    Verdict {
+    let mut verdict = Verdict {
         ending,
-        timed: !stream,
-        // Who leaves a stream of events has had what there was.
-        on_drop: if stream { Outcome::Completed } else { Outcome::Aborted },
+        timed: true,
+        on_drop: Outcome::Aborted,
+    };
+    if let Some(kind) = stream(headers).filter(|_| ending != Ending::Head) {
+        verdict.make_stream(kind);
     }
+    verdict
 }
 
 impl Verdict {
@@ -93,20 +95,42 @@ impl Verdict {
         timed: true,
         on_drop: Outcome::Completed,
     };
+
+    /// The kind of stream that a head announces which was judged so.
+    pub(crate) fn stream(&self, headers: &HeaderMap) -> Option<StreamKind> {
+        let is_stream = !self.timed && self.ending != Ending::Head;
+        if is_stream { stream(headers) } else { None }
+    }
+
+    /// It is a stream.
+    pub(crate) fn make_stream(&mut self, kind: StreamKind) {
+        self.timed = false;
+        // Who leaves a stream of events has had what there was. A call is cancelled.
+        if kind != StreamKind::Grpc {
+            self.on_drop = Outcome::Completed;
+        }
+    }
 }
 
 fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Whether the content type is one that has no end. An unknown length alone says nothing.
-fn is_stream(headers: &HeaderMap) -> bool {
-    let Some(content_type) = headers.get(CONTENT_TYPE) else {
-        return false;
-    };
-    let essence = content_type.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
-    let essence = essence.trim_ascii();
-    essence.eq_ignore_ascii_case(b"text/event-stream") || essence.eq_ignore_ascii_case(b"multipart/x-mixed-replace")
+/// The kind of stream that the content type says. An unknown length alone says nothing.
+fn stream(headers: &HeaderMap) -> Option<StreamKind> {
+    let content_type = headers.get(CONTENT_TYPE)?.as_bytes();
+    let essence = content_type
+        .split(|byte| *byte == b';')
+        .next()
+        .unwrap_or_default()
+        .trim_ascii();
+    if essence.eq_ignore_ascii_case(b"text/event-stream") {
+        Some(StreamKind::EventStream)
+    } else if essence.eq_ignore_ascii_case(b"multipart/x-mixed-replace") {
+        Some(StreamKind::MixedReplace)
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]
@@ -201,6 +225,13 @@ mod tests {
             None,
         );
         assert_eq!((parts.on_drop, parts.timed), (Outcome::Completed, false));
+        let ended = verdict(
+            KnownMethod::Get,
+            200,
+            &[(CONTENT_TYPE, "text/event-stream"), (CONTENT_LENGTH, "0")],
+            None,
+        );
+        assert_eq!((ended.ending, ended.timed), (Ending::Head, true));
         let other = verdict(KnownMethod::Get, 200, &[(CONTENT_TYPE, "text/event-streams")], None);
         assert_eq!((other.on_drop, other.timed), (Outcome::Aborted, true));
     }

@@ -44,8 +44,8 @@ where
         let polled = match this.counted {
             None => this.inner.poll(cx),
             Some(counted) => {
-                counted.on_drop = Outcome::Panicked;
-                let scope = counted.slot.enter();
+                counted.on_drop = Some(Outcome::Panicked);
+                let scope = counted.enter();
                 let polled = this.inner.poll(cx);
                 drop(scope);
                 if let Some(outcome) = outcome(&polled, counted) {
@@ -67,7 +67,7 @@ where
 fn outcome<R: Body, E>(polled: &Poll<Result<Response<R>, E>>, counted: &mut Counted) -> Option<Outcome> {
     match polled {
         Poll::Pending => {
-            counted.on_drop = Outcome::Aborted;
+            counted.on_drop = Some(Outcome::Aborted);
             None
         }
         Poll::Ready(Ok(response)) => counted.is_complete_with(response).then_some(Outcome::Completed),

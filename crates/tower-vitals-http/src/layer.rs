@@ -1,9 +1,17 @@
 use std::{borrow::Cow, sync::Arc};
 
 use tower_layer::Layer;
-use tower_vitals_core::{Bounds, RegisterError, Vitals, spread::Spread};
+use tower_vitals_core::{RegisterError, Vitals, spread::Spread};
 
-use crate::{Metrics, RequestHead, counted::Endpoint, records::Records, route::RouteWith};
+use crate::{
+    Metrics, Names, PrincipalIds, RequestHead, ResponseHead, Slo, UrlScheme,
+    endpoint::{Endpoint, Options},
+    names::Side,
+    own::OwnLabel,
+    records::Records,
+    route::RouteWith,
+    settings::Settings,
+};
 
 /// Counts and times the requests of a service.
 ///
@@ -23,16 +31,18 @@ use crate::{Metrics, RequestHead, counted::Endpoint, records::Records, route::Ro
 #[derive(Clone, Debug)]
 pub struct MetricsLayer {
     records: Arc<Records>,
-    route_with: Option<Arc<RouteWith>>,
+    options: Option<Arc<Options>>,
 }
 
 /// Sets up a [`MetricsLayer`].
+///
+/// Names, buckets, methods, auth types, IDs and labels of one's own are those of all layers of a [`Vitals`]: the first one has them, and
+/// later ones may leave them out or must set the same.
 #[derive(Debug)]
 #[must_use = "nothing is made until `build` is called"]
 pub struct MetricsLayerBuilder {
     vitals: Vitals,
-    buckets: Option<Vec<f64>>,
-    route_with: Option<RouteWith>,
+    settings: Settings,
 }
 
 // === impl MetricsLayer ===
@@ -40,13 +50,13 @@ pub struct MetricsLayerBuilder {
 impl MetricsLayer {
     /// A layer that records into this Vitals.
     ///
-    /// It cannot fail, because the names of its families are kept free. If a layer of the same Vitals was built with other buckets
-    /// before, this one shares them.
+    /// It cannot fail, because the names of its families are kept free. What layers of a Vitals have in common is as the first one was
+    /// built.
     #[must_use]
     pub fn new(vitals: &Vitals) -> Self {
-        Self {
-            records: records(vitals, Bounds::default()),
-            route_with: None,
+        match Self::builder(vitals).build() {
+            Ok(layer) => layer,
+            Err(error) => unreachable!("our names and labels are kept free: {error}"),
         }
     }
 
@@ -54,8 +64,7 @@ impl MetricsLayer {
     pub fn builder(vitals: &Vitals) -> MetricsLayerBuilder {
         MetricsLayerBuilder {
             vitals: vitals.clone(),
-            buckets: None,
-            route_with: None,
+            settings: Settings::default(),
         }
     }
 }
@@ -64,7 +73,7 @@ impl<S> Layer<S> for MetricsLayer {
     type Service = Metrics<S>;
 
     fn layer(&self, inner: S) -> Metrics<S> {
-        let endpoint = Endpoint::new(Arc::clone(&self.records), self.route_with.clone());
+        let endpoint = Endpoint::of_server(Arc::clone(&self.records), self.options.clone());
         Metrics::new(inner, Spread::new(endpoint))
     }
 }
@@ -74,7 +83,43 @@ impl<S> Layer<S> for MetricsLayer {
 impl MetricsLayerBuilder {
     /// The upper bounds of the buckets of `http_request_duration_seconds`, in seconds; from 5 ms to 10 s unless set here.
     pub fn duration_buckets(mut self, bounds: impl AsRef<[f64]>) -> Self {
-        self.buckets = Some(bounds.as_ref().to_vec());
+        self.settings.buckets = Some(bounds.as_ref().to_vec());
+        self
+    }
+
+    /// The names under which requests are recorded; Prometheus' usual ones unless set here.
+    pub fn names(mut self, names: Names) -> Self {
+        self.settings.names = Some(names);
+        self
+    }
+
+    /// The methods that the label tells apart, in place of the usual ones; all others are `_OTHER`. They are compared by case, as methods
+    /// are. There may be 62.
+    ///
+    /// With OpenTelemetry's names, the environment variable `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS` (a list with commas) sets them unless
+    /// they are set here. It is read when the first layer is built.
+    pub fn known_methods<M: Into<String>>(mut self, methods: impl IntoIterator<Item = M>) -> Self {
+        self.settings.methods = Some(methods.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// The scheme by which this service is reached, for OpenTelemetry's label `url_scheme`. Unless it is set, it is what the request's URI
+    /// says, which is a client's word, and `http` where it says nothing, as over HTTP/1.
+    pub fn url_scheme(mut self, scheme: UrlScheme) -> Self {
+        self.settings.options.scheme = Some(scheme.into());
+        self
+    }
+
+    /// Auth types of the application's own, beside those that [`AuthType`](crate::AuthType) has: a principal says them with
+    /// [`AuthType::Own`](crate::AuthType::Own). One that is not registered here counts as `other`.
+    pub fn auth_types(mut self, own: impl IntoIterator<Item = &'static str>) -> Self {
+        self.settings.auth_types = Some(own.into_iter().collect());
+        self
+    }
+
+    /// Counts requests by who makes them: by user and by API key, each in a family of its own. See [`PrincipalIds`].
+    pub fn principal_ids(mut self, ids: PrincipalIds) -> Self {
+        self.settings.ids = Some(ids);
         self
     }
 
@@ -102,41 +147,94 @@ impl MetricsLayerBuilder {
     where
         F: for<'a> Fn(RequestHead<'a>) -> Option<Cow<'a, str>> + Send + Sync + 'static,
     {
-        self.route_with = Some(RouteWith::new(route));
+        self.settings.route_with = Some(RouteWith::new(route));
+        self
+    }
+
+    /// Routes whose requests are not counted: templates, or beginnings of templates with a `*` at their end, such as `/internal/*`.
+    ///
+    /// Only what is in flight is counted of them, because the route may turn out later.
+    pub fn skip_routes<R: Into<String>>(mut self, routes: impl IntoIterator<Item = R>) -> Self {
+        self.settings.rules.skip.extend(routes.into_iter().map(Into::into));
+        self
+    }
+
+    /// Counts the requests of routes under one name, which takes the place of their templates. Patterns are as with
+    /// [`skip_routes`](Self::skip_routes).
+    pub fn group_route(mut self, routes: impl Into<String>, name: impl Into<String>) -> Self {
+        self.settings.rules.group.push((routes.into(), name.into()));
+        self
+    }
+
+    /// Routes whose responses are streams whatever their content type: they stay out of the durations of ordinary requests, and who
+    /// leaves one has completed it. Patterns are as with [`skip_routes`](Self::skip_routes).
+    pub fn stream_routes<R: Into<String>>(mut self, routes: impl IntoIterator<Item = R>) -> Self {
+        self.settings.rules.stream.extend(routes.into_iter().map(Into::into));
+        self
+    }
+
+    /// An objective for the latency of routes, counted in `http_slo_requests_total`. Patterns are as with
+    /// [`skip_routes`](Self::skip_routes).
+    pub fn slo(mut self, routes: impl Into<String>, slo: Slo) -> Self {
+        self.settings.rules.slo.push((routes.into(), slo));
+        self
+    }
+
+    /// A label of the application's own on `http_requests_total`, told from the request. `most` is how many values it may take; others
+    /// become `_other`. Where there is no value it is empty.
+    ///
+    /// Each label multiplies the series by its values, and a request of a layer with such labels costs a look-up by text. With
+    /// OpenTelemetry's names the label goes to the durations, which have the count.
+    pub fn request_label<F>(mut self, name: impl Into<String>, most: usize, tell: F) -> Self
+    where
+        F: for<'a> Fn(RequestHead<'a>) -> Option<Cow<'a, str>> + Send + Sync + 'static,
+    {
+        self.settings.own.push(OwnLabel::of_request(name, most, tell));
+        self
+    }
+
+    /// As [`request_label`](Self::request_label), told from the head of the response. It is empty where none was sent.
+    pub fn response_label<F>(mut self, name: impl Into<String>, most: usize, tell: F) -> Self
+    where
+        F: for<'a> Fn(ResponseHead<'a>) -> Option<Cow<'a, str>> + Send + Sync + 'static,
+    {
+        self.settings.own.push(OwnLabel::of_response(name, most, tell));
+        self
+    }
+
+    /// As [`request_label`](Self::request_label), told by code further in with [`tag_label`](crate::tag_label).
+    pub fn slot_label(mut self, name: impl Into<String>, most: usize) -> Self {
+        self.settings.own.push(OwnLabel::of_slot(name, most));
+        self
+    }
+
+    /// Measures how long the heads of responses take, in `http_response_head_seconds`.
+    pub fn head_seconds(mut self) -> Self {
+        self.settings.options.heads = true;
+        self
+    }
+
+    /// Measures bodies, in `http_response_body_bytes` and `http_request_body_bytes`: the bytes that were really there, whatever the heads
+    /// promised. Requests are counted where a [`RequestBodyLayer`](crate::RequestBodyLayer) sees them.
+    pub fn body_bytes(mut self) -> Self {
+        self.settings.options.bytes = true;
+        self
+    }
+
+    /// Puts a [`RequestSlot`](crate::RequestSlot) into the extensions of each request, for code that runs in spawned tasks. Where a
+    /// request passes two layers of one Vitals, it is the outer one that counts and so has to be told this.
+    pub fn slot_in_extensions(mut self) -> Self {
+        self.settings.options.handle = true;
         self
     }
 
     /// Makes the layer.
     ///
     /// # Errors
-    /// When a bound of the buckets is negative or not finite (a last `+Inf` is left out, every histogram has it), when the bounds do not
-    /// rise, or when a layer of the same Vitals has others.
+    /// When a value breaks a rule, or differs from that of another layer of the same Vitals where they have to be the same; the error says
+    /// which.
     pub fn build(self) -> Result<MetricsLayer, RegisterError> {
-        const NAME: &str = "http_request_duration_seconds";
-        let bounds = match &self.buckets {
-            Some(buckets) => Bounds::try_new(buckets).map_err(|rule| RegisterError::invalid(NAME, rule))?,
-            None => Bounds::default(),
-        };
-        let records = records(&self.vitals, bounds.clone());
-        if self.buckets.is_some() && records.bounds != bounds {
-            let rule = format!(
-                "a layer has the buckets {:?} already, not {:?}",
-                records.bounds.values(),
-                bounds.values()
-            );
-            return Err(RegisterError::invalid(NAME, rule));
-        }
-        Ok(MetricsLayer {
-            records,
-            route_with: self.route_with.map(Arc::new),
-        })
+        let (records, options) = self.settings.build(&self.vitals, Side::Server)?;
+        Ok(MetricsLayer { records, options })
     }
-}
-
-/// The records of a Vitals, made by its first layer.
-fn records(vitals: &Vitals, bounds: Bounds) -> Arc<Records> {
-    vitals.extension(|| match Records::register(vitals, bounds) {
-        Ok(records) => records,
-        Err(error) => unreachable!("our names and labels are kept free: {error}"),
-    })
 }

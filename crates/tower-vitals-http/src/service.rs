@@ -5,10 +5,7 @@ use http_body::Body;
 use tower_service::Service;
 use tower_vitals_core::spread::Spread;
 
-use crate::{
-    MetricsBody, Outcome, ResponseFuture,
-    counted::{Counted, Endpoint},
-};
+use crate::{MetricsBody, Outcome, ResponseFuture, counted::Counted, endpoint::Endpoint};
 
 /// The service that [`MetricsLayer`](crate::MetricsLayer) makes.
 ///
@@ -59,17 +56,17 @@ where
 
     // Inlined into what a router puts around it, it would move the future once more.
     #[inline(never)]
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
         if self.endpoint.counts_already(&request) {
             return ResponseFuture::new(self.inner.call(request), None);
         }
-        let mut counted = Counted::begin(&self.endpoint, request.method(), request.headers(), request.extensions());
-        counted.ask_for_route(&request);
+        let mut counted = Counted::begin(&self.endpoint, &request);
+        counted.look_closer(&mut request);
         let inner = {
-            let _scope = counted.slot.enter();
+            let _scope = counted.enter();
             self.inner.call(request)
         };
-        counted.on_drop = Outcome::Aborted;
+        counted.on_drop = Some(Outcome::Aborted);
         ResponseFuture::new(inner, Some(counted))
     }
 }

@@ -17,8 +17,14 @@ pub use tower_vitals_core::{
 #[cfg(feature = "http")]
 #[doc(inline)]
 pub use tower_vitals_http::{
-    AuthType, Metrics, MetricsBody, MetricsLayer, MetricsLayerBuilder, Outcome, RequestHead, ResponseFuture, UNMATCHED, tag_route,
+    AuthType, ClientMetricsLayer, ClientMetricsLayerBuilder, Metrics, MetricsBody, MetricsLayer, MetricsLayerBuilder, Names,
+    Outcome, Principal, PrincipalIds, RequestBody, RequestBodyBytes, RequestBodyLayer, RequestHead, RequestSlot, ResponseFuture,
+    ResponseHead, Slo, UNMATCHED, UrlScheme, tag_label, tag_route,
 };
+
+#[cfg(feature = "reqwest013")]
+#[doc(inline)]
+pub use tower_vitals_http::{ReqwestFuture, ReqwestService};
 
 #[cfg(feature = "exposition")]
 #[doc(inline)]

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write, fs, path::PathBuf};
 
-use tower_vitals::{LabelValues, MetricsLayer, MetricsRoute, Vitals};
+use tower_vitals::{ClientMetricsLayer, IdHasher, LabelValues, MetricsLayer, MetricsRoute, PrincipalIds, Vitals};
 
 const BEGIN: &str = "<!-- made from the catalogue: begin -->\n";
 const END: &str = "<!-- made from the catalogue: end -->\n";
@@ -10,7 +10,10 @@ const END: &str = "<!-- made from the catalogue: end -->\n";
 #[test]
 fn the_tables_are_those_of_the_catalogue() {
     let vitals = Vitals::new();
-    let _layer = MetricsLayer::new(&vitals);
+    let ids = PrincipalIds::new(IdHasher::sha256());
+    let _layer = MetricsLayer::builder(&vitals).principal_ids(ids).build().unwrap();
+    let _client = ClientMetricsLayer::new(&vitals, "target");
+    let _errors = vitals.errors().unwrap();
     let _route = MetricsRoute::new(&vitals);
     let tables = tables(&vitals);
 

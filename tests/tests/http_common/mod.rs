@@ -15,6 +15,10 @@ use tower_vitals::{Vitals, encode::Protocol};
 
 #[allow(dead_code, reason = "each test target uses a part")]
 pub(crate) mod app;
+#[allow(dead_code, reason = "each test target uses a part")]
+pub(crate) mod sent;
+#[allow(dead_code, reason = "each test target uses a part")]
+pub(crate) mod who;
 
 /// Gives up on what another task owes.
 pub(crate) const LIMIT: Duration = Duration::from_secs(10);
@@ -220,6 +224,7 @@ pub(crate) fn numbers(text: &str, name: &str, labels: &[&str]) -> Numbers {
         };
         let key = labels.iter().map(value_of).collect::<Vec<_>>().join(" ");
         assert!(values.is_empty(), "labels that nobody expects: {sample}");
+        let value = value.strip_suffix(".0").unwrap_or(value);
         let value = value.parse().expect("it is a whole number, and not negative");
         assert_eq!(found.insert(key, value), None, "a series is there twice: {sample}");
     }
@@ -236,6 +241,12 @@ fn labels_of(pairs: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn owned(numbers: &[(&str, u64)]) -> Numbers {
+#[allow(dead_code, reason = "each test target uses a part")]
+/// The values of all series with this name, by these labels.
+pub(crate) fn family(vitals: &Vitals, name: &str, labels: &[&str]) -> Numbers {
+    numbers(&vitals.encode_to_string(Protocol::TEXT), name, labels)
+}
+
+pub(crate) fn owned(numbers: &[(&str, u64)]) -> Numbers {
     numbers.iter().map(|(labels, value)| ((*labels).to_owned(), *value)).collect()
 }

@@ -3,7 +3,10 @@
 mod app;
 mod labels;
 mod numbers;
+mod otel;
 mod promtool;
+mod slo;
+mod users;
 
 use std::time::Duration;
 
@@ -28,6 +31,20 @@ fn main() {
             labels::hostile,
         ),
         trial_async("prometheus::an_attached_registry_is_scraped", &needs, LIMIT, labels::attached),
+        trial_async("prometheus::users_by_their_hashes", &needs, LIMIT, users::top_five),
+        trial_async(
+            "prometheus::users_after_the_budget_was_full",
+            &needs,
+            LIMIT,
+            users::after_a_full_budget,
+        ),
+        trial_async(
+            "prometheus::opentelemetry_names_are_those_of_the_conventions",
+            &needs,
+            LIMIT,
+            otel::names,
+        ),
+        trial_async("prometheus::apdex_is_what_the_readme_has", &needs, LIMIT, slo::apdex),
         trial(
             "prometheus::promtool_finds_nothing_to_say",
             &[Need::Promtool],

@@ -81,7 +81,7 @@ async fn requests(promql: &PromQl, job: &str) -> Result<(), Failed> {
 
 /// Every bucket is exact, and so is what PromQL estimates from them.
 async fn durations(promql: &PromQl, job: &str) -> Result<(), Failed> {
-    let bounds = [5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10_000_u64];
+    let bounds = [5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000_u64];
     let family = "http_request_duration_seconds";
     let series = format!("{{job=\"{job}\",route=\"/wait/{{ms}}\",method=\"GET\",status_class=\"2xx\"");
     let below = |bound: u64| {

@@ -2,11 +2,24 @@
 
 use std::time::Duration;
 
+use axum::{
+    Router,
+    body::Body,
+    routing::{get, post},
+};
+use http::{HeaderName, Request, Version};
+use http_body_util::BodyExt;
 use libtest_mimic::Failed;
-use tests::{client::Client, prometheus::promtool_check_metrics, server::Server};
-use tower_vitals::{MetricsLayer, Unit, Vitals, encode::Protocol};
+use tests::{body::ScriptedBody, client::Client, prometheus::promtool_check_metrics, server::Server};
+use tower::{Layer, ServiceBuilder, ServiceExt};
+use tower_vitals::{
+    AuthType, ClientMetricsLayer, IdHasher, MetricsLayer, Principal, PrincipalIds, RequestBodyLayer, Slo, Unit, Vitals,
+    encode::Protocol,
+};
 
 use crate::app::{App, send_mix};
+
+const GRPC: (HeaderName, &str) = (http::header::CONTENT_TYPE, "application/grpc");
 
 pub(crate) fn promtool() -> Result<(), Failed> {
     let vitals = Vitals::builder()
@@ -35,6 +48,7 @@ pub(crate) fn promtool() -> Result<(), Failed> {
     let server = async {
         let server = Server::start(app.router(&vitals)).await?;
         send_mix(&server).await?;
+        send_rarer(&vitals).await?;
         let answer = Client::http1(server.addr())
             .await?
             .send(tests::client::get("/metrics"))
@@ -50,4 +64,46 @@ pub(crate) fn promtool() -> Result<(), Failed> {
     }
     assert!(!text.contains("# EOF") && text == vitals.encode_to_string(Protocol::TEXT));
     Ok(promtool_check_metrics(&text)?)
+}
+
+/// Gives the families something to tell that ordinary requests have nothing for, from a client in the same process.
+async fn send_rarer(vitals: &Vitals) -> Result<(), Failed> {
+    let layer = MetricsLayer::builder(vitals)
+        .principal_ids(PrincipalIds::new(IdHasher::sha256()))
+        .head_seconds()
+        .body_bytes()
+        .slo("/who", Slo::new(Duration::from_secs(1)));
+    let who = async |body: String| {
+        Principal::new(AuthType::Jwt).user("ann").api_key("ci").record();
+        // Somebody else.
+        Principal::new(AuthType::Jwt).user("bob").record();
+        body
+    };
+    let events = async || {
+        let body = ScriptedBody::new().data("data: one\n\n").hides_end();
+        ([("content-type", "text/event-stream")], Body::new(body))
+    };
+    let pay = async || [GRPC, (HeaderName::from_static("grpc-status"), "0")];
+    let app = Router::new()
+        .route("/who", post(who))
+        .route("/events", get(events))
+        .route("/shop.Cart/Pay", post(pay))
+        .layer(ServiceBuilder::new().layer(layer.build()?).layer(RequestBodyLayer::new()));
+    let sending = ClientMetricsLayer::builder(vitals, "itself").head_seconds().body_bytes();
+    let client = sending.build()?.layer(RequestBodyLayer::new().layer(app));
+    let requests = [
+        Request::post("/who").body(Body::from("who"))?,
+        Request::get("/events").body(Body::empty())?,
+        Request::post("/shop.Cart/Pay")
+            .version(Version::HTTP_2)
+            .header(GRPC.0, GRPC.1)
+            .body(Body::empty())?,
+    ];
+    for request in requests {
+        let response = client.clone().oneshot(request).await?;
+        assert_eq!(response.status(), 200);
+        response.into_body().collect().await?;
+    }
+    vitals.errors()?.with(["payment"]).inc();
+    Ok(())
 }

@@ -117,6 +117,16 @@ impl<I: Instrument, const N: usize> Family<I, N> {
     }
 }
 
+impl<I: Instrument, const N: usize> Family<I, N> {
+    /// Counts a value of the label with this number that code with a budget of its own refused.
+    #[doc(hidden)]
+    pub fn count_overflow(&self, label: usize, most: usize) {
+        if let Some(Values::Open(budget)) = self.inner.values.get(label) {
+            budget.count_refusal_beyond(most);
+        }
+    }
+}
+
 impl<I: Instrument, const N: usize> Clone for Family<I, N> {
     fn clone(&self) -> Self {
         Self {

@@ -1,0 +1,216 @@
+//! The further examples, each run as a user runs it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use http::Request;
+use libtest_mimic::{Arguments, Failed, Trial};
+use tests::client::{Client, get};
+use tests::example::{Example, PAUSE, SOON, program};
+use tests::required::{run, trial};
+use tests::until::until_async;
+use tonic::transport::Channel;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+fn main() {
+    let trials = vec![
+        example("auth", "tells_who", auth),
+        example("auth", "hashes_alike_in_each_process", auth_hashes_alike),
+        example("hyper_server", "counts", hyper_server_counts),
+        example("hyper_server", "stops", hyper_server_stops),
+        example("outbound", "counts_both_sides", outbound),
+        example("tonic_server", "counts_and_stops", tonic_server),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
+
+/// A trial with the built program.
+fn example<F>(name: &'static str, what: &str, test: impl FnOnce(&'static Path) -> F + Send + 'static) -> Trial
+where
+    F: Future<Output = Result<(), Failed>> + Send + 'static,
+{
+    trial(format!("{name}::{what}"), &[], move || run(LIMIT, test(program(name)?)))
+}
+
+async fn auth(program: &Path) -> Result<(), Failed> {
+    let vars = [
+        ("ID_SECRET", "sixteen bytes or more"),
+        ("JWT_SECRET", "signs"),
+        ("API_KEYS", "ci=secret key,other=another"),
+    ];
+    let server = Example::start(program, &vars).await?;
+    assert!(!server.output()?.contains("secret key"), "{}", server.output()?);
+    let mut client = server.client().await?;
+    let token = client.send(get("/token")).await?;
+    let bearer = format!("Bearer {}", token.text()?);
+    // As good a token, by somebody else.
+    let forged = Example::start(program, &[("JWT_SECRET", "another")]).await?;
+    let forged = forged.client().await?.send(get("/token")).await?;
+    let forged = format!("Bearer {}", forged.text()?);
+    for (name, value, status) in [
+        ("authorization", &*bearer, 200),
+        ("x-api-key", "secret key", 200),
+        ("x-api-key", "secret keys", 401),
+        ("x-api-key", "ci", 401),
+        ("x-api-key", "", 401),
+        ("authorization", &forged, 401),
+        ("authorization", "Bearer a.b.c", 401),
+        ("authorization", "Basic YWxpY2U6", 401),
+        ("x-anything", "", 401),
+    ] {
+        let request = Request::get("/me").header(name, value);
+        let answer = client.send(request.body(String::new())?).await?;
+        assert_eq!(answer.status().as_u16(), status, "{name}: {value}");
+        assert_eq!(answer.header("www-authenticate").is_some(), status == 401);
+    }
+    // The first 8 hex digits of HMAC-SHA-256, by Python's hmac.
+    let alice = r#"http_user_requests_total{auth_type="jwt",user="1f5c6a2a",outcome="completed"} 1"#;
+    server.shows("http_user_requests_total{", vec![alice.to_owned()]).await?;
+    let ci = r#"http_api_key_requests_total{auth_type="api_key",api_key="f777d06d",outcome="completed"} 1"#;
+    server.shows("http_api_key_requests_total{", vec![ci.to_owned()]).await?;
+    let scrape = client.send(get("/metrics")).await?;
+    for raw in ["alice", "secret key", "\"ci\""] {
+        assert!(!scrape.text()?.contains(raw), "{raw}");
+    }
+    Ok(())
+}
+
+async fn auth_hashes_alike(program: &Path) -> Result<(), Failed> {
+    let mut seen = Vec::new();
+    let secret = "the same in both of them";
+    // The last one makes up its own.
+    for secret in [secret, secret, "of another application", ""] {
+        let server = Example::start(program, &[("ID_SECRET", secret), ("API_KEYS", "ci=key")]).await?;
+        let mut client = server.client().await?;
+        let token = client.send(get("/token")).await?;
+        let bearer = format!("Bearer {}", token.text()?);
+        let mut hashes = Vec::new();
+        for (name, value, family) in [
+            ("authorization", &*bearer, "http_user_requests_total{"),
+            ("x-api-key", "key", "http_api_key_requests_total{"),
+        ] {
+            let request = Request::get("/me").header(name, value);
+            assert_eq!(client.send(request.body(String::new())?).await?.status(), 200);
+            let is_there = |lines: &tests::Result<Vec<String>>| matches!(lines, Ok(lines) if lines.len() == 1);
+            hashes.extend(until_async(SOON, PAUSE, || server.lines(family), is_there).await??);
+        }
+        seen.push(hashes);
+    }
+    assert_eq!(seen[0], seen[1]);
+    for (hashes, other) in [(0, 2), (0, 3), (2, 3)].map(|(one, other)| (&seen[one], &seen[other])) {
+        assert!(hashes[0] != other[0] && hashes[1] != other[1], "{hashes:?} {other:?}");
+    }
+    Ok(())
+}
+
+async fn hyper_server_counts(program: &Path) -> Result<(), Failed> {
+    let server = Example::start(program, &[]).await?;
+    let mut clients = [server.client().await?, Client::http2(server.addr()).await?];
+    for client in &mut clients {
+        for (path, status, text) in [
+            ("/", 200, "hello\n"),
+            ("/users/42", 200, "user 42\n"),
+            ("/users/", 404, "not here\n"),
+            ("/users/42/43", 404, "not here\n"),
+            ("/not/there", 404, "not here\n"),
+        ] {
+            let answer = client.send(get(path)).await?;
+            assert_eq!((answer.status().as_u16(), answer.text()?), (status, text), "{path}");
+        }
+        let post = Request::post("/users/7").body(String::from("anything"))?;
+        assert_eq!(client.send(post).await?.status(), 405);
+        let scrape = client.send(get("/metrics")).await?;
+        assert!(scrape.text()?.starts_with("# "), "{}", scrape.text()?);
+    }
+    let slow = server.open("/slow", 1).await?;
+    slow.vanish().await;
+    let expected = [
+        ("GET", "/", "200", "completed", 2),
+        ("GET", "/users/{id}", "200", "completed", 2),
+        ("GET", "_unmatched", "404", "completed", 6),
+        ("POST", "/users/{id}", "405", "completed", 2),
+        ("GET", "/slow", "", "aborted", 1),
+    ];
+    let expected = expected.map(|(method, route, status, outcome, count)| {
+        let labels = format!(r#"method="{method}",route="{route}",status="{status}",auth_type="none",outcome="{outcome}""#);
+        format!("http_requests_total{{{labels}}} {count}")
+    });
+    server.shows("http_requests_total{", expected.into()).await?;
+    Ok(())
+}
+
+async fn hyper_server_stops(program: &Path) -> Result<(), Failed> {
+    let mut server = Example::start(program, &[]).await?;
+    let _idle = server.client().await?;
+    let slow = server.open("/slow", 1).await?;
+    server.signal("INT")?;
+    let answer = slow.finish().await?;
+    assert_eq!(answer.text()?, "here at last\n");
+    assert_eq!(server.exit_code().await?, 0);
+    Ok(())
+}
+
+async fn outbound(program: &Path) -> Result<(), Failed> {
+    let server = Example::start(program, &[]).await?;
+    let mut client = server.client().await?;
+    for (path, status, text) in [
+        ("/price/7", 200, "item 7 costs 21\n"),
+        ("/price/8", 200, "item 8 costs 24\n"),
+        ("/review/7", 200, "item 7 is fine\n"),
+        ("/review/70", 502, "deadline has elapsed\n"),
+        ("/price/x", 400, ""),
+    ] {
+        let answer = client.send(get(path)).await?;
+        assert_eq!(answer.status().as_u16(), status, "{path}");
+        assert!(text.is_empty() || answer.text()? == text, "{path}: {:?}", answer.text());
+    }
+    let expected = [
+        ("prices", "200", "completed", 2),
+        ("reviews", "200", "completed", 1),
+        ("reviews", "", "aborted", 1),
+    ];
+    let expected = expected.map(|(target, status, outcome, count)| {
+        let labels = format!(r#"method="GET",target="{target}",status="{status}",outcome="{outcome}""#);
+        format!("http_client_requests_total{{{labels}}} {count}")
+    });
+    server.shows("http_client_requests_total{", expected.into()).await?;
+    let in_flight = r#"http_client_requests_in_flight{method="GET"}"#;
+    server.shows(in_flight, vec![format!("{in_flight} 0")]).await?;
+    let expected = [
+        ("/price/{item}", "200", 2),
+        ("/price/{item}", "400", 1),
+        ("/review/{item}", "200", 1),
+        ("/review/{item}", "502", 1),
+    ];
+    let expected = expected.map(|(route, status, count)| {
+        let labels = format!(r#"method="GET",route="{route}",status="{status}",auth_type="none",outcome="completed""#);
+        format!("http_requests_total{{{labels}}} {count}")
+    });
+    server.shows("http_requests_total{", expected.into()).await?;
+    Ok(())
+}
+
+async fn tonic_server(program: &Path) -> Result<(), Failed> {
+    let mut server = Example::start(program, &[("GRPC_ADDR", "127.0.0.1:0")]).await?;
+    let printed = server.output()?;
+    let addr = printed.split("gRPC at ").nth(1).and_then(|rest| rest.split(';').next());
+    let channel = Channel::from_shared(format!("http://{}", addr.ok_or("there is an address")?))?;
+    let mut client = HealthClient::new(channel.connect().await?);
+    let service = "shop.Cart".to_owned();
+    let asking = HealthCheckRequest { service };
+    let answer = client.check(asking.clone()).await?.into_inner();
+    assert_eq!(answer.status(), ServingStatus::Serving);
+    let mut watch = client.watch(asking).await?.into_inner();
+    assert!(watch.message().await?.is_some());
+    let in_flight = "http_requests_in_flight{method=\"POST\"}";
+    server.shows(in_flight, vec![format!("{in_flight} 1")]).await?;
+    let once = r#"http_requests_total{method="POST",route="/grpc.health.v1.Health/Check",status="200",auth_type="none",outcome="completed"} 1"#;
+    server.shows("http_requests_total{", vec![once.to_owned()]).await?;
+    server.signal("INT")?;
+    assert_eq!(server.exit_code().await?, 0);
+    Ok(())
+}
