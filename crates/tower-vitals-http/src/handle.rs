@@ -61,8 +61,7 @@ impl Told {
     }
 
     fn set_label(&mut self, name: &'static str, value: Cow<'static, str>) {
-        self.labels.retain(|(known, _)| *known != name);
-        self.labels.push((name, value));
+        slot::set_label(&mut self.labels, name, value);
     }
 }
 

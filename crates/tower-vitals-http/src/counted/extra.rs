@@ -6,7 +6,7 @@ use tower_vitals_core::{Handle, InFlight, InFlightGuard};
 
 use crate::{RequestSlot, grpc, principal::KnownId, request_body::Received, rules::Ruled, streams::StreamKind};
 
-/// What few requests have, in a box of its own.
+/// What few requests have, in a place of its own.
 #[derive(Debug, Default)]
 pub(crate) struct Extra {
     /// The route that code further in gave.

@@ -10,7 +10,7 @@ use crate::{
     names::Side,
     principal::{KnownId, Part, Sort, Who},
     records::Records,
-    slot::{Left, RawId, RawPrincipal},
+    slot::{Left, RawId, RawPrincipal, set_label},
 };
 
 impl Counted {
@@ -31,9 +31,7 @@ impl Counted {
             self.take_tag(route);
         }
         for (name, value) in &left.labels {
-            let labels = &mut self.extra().labels;
-            labels.retain(|(known, _)| known != name);
-            labels.push((*name, value.clone()));
+            set_label(&mut self.extra().labels, name, value.clone());
         }
     }
 

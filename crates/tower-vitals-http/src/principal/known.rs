@@ -30,7 +30,7 @@ pub(crate) struct KnownIds {
     clock: Clock,
 }
 
-/// An ID and its series. The ID itself is not kept: a fingerprint of 64 bits tells it again, under a key that nobody outside of the process
+/// An ID and its series. The ID itself is not kept: a fingerprint of 64 bits tells it again, under seeds that nobody outside of the process
 /// has. Two IDs are taken for one far less often than their labels are the same, which have 32.
 #[derive(Debug)]
 pub(crate) struct KnownId {

@@ -17,8 +17,7 @@ pub(crate) struct Left {
 
 impl Left {
     pub(crate) fn set_label(&mut self, name: &'static str, value: Cow<'static, str>) {
-        self.labels.retain(|(known, _)| *known != name);
-        self.labels.push((name, value));
+        set_label(&mut self.labels, name, value);
     }
 
     /// Takes over what was left for a request further in.
@@ -36,4 +35,10 @@ impl Left {
         self.labels.clear();
         self.received = None;
     }
+}
+
+/// Gives a label a value in place of the one that it had.
+pub(crate) fn set_label(labels: &mut Vec<(&'static str, Cow<'static, str>)>, name: &'static str, value: Cow<'static, str>) {
+    labels.retain(|(known, _)| *known != name);
+    labels.push((name, value));
 }

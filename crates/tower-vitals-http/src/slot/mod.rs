@@ -14,7 +14,7 @@ use std::{borrow::Cow, sync::Arc};
 
 pub(crate) use self::{
     current::{Owner, is_counted, with_said_for},
-    left::Left,
+    left::{Left, set_label},
     said::{RawId, RawPrincipal},
     scope::Scope,
 };
