@@ -4,6 +4,19 @@
 
 /// The names of our families as [`Descriptor::name`](crate::Descriptor::name) gives them, without a namespace.
 const NAMES: &[&str] = &[
+    "circuit_breaker_call_duration_seconds",
+    "circuit_breaker_calls",
+    "circuit_breaker_evictions",
+    "circuit_breaker_failure_ratio",
+    "circuit_breaker_half_open_in_flight",
+    "circuit_breaker_mode",
+    "circuit_breaker_open_until_timestamp_seconds",
+    "circuit_breaker_rejected",
+    "circuit_breaker_slow_ratio",
+    "circuit_breaker_state",
+    "circuit_breaker_state_since_timestamp_seconds",
+    "circuit_breaker_transitions",
+    "circuit_breaker_would_reject",
     "grpc_requests",
     "http_api_key_requests",
     "http_client_active_requests",
@@ -51,15 +64,17 @@ pub(crate) fn is_reserved(namespace: &str, name: &str) -> bool {
 /// What the names of samples may add to that of their family.
 const SUFFIXES: &[&str] = &["_bucket", "_count", "_created", "_sum", "_total"];
 
-/// Labels of our own families, which a constant label would push aside. `service` of `grpc_requests_total` is not among them: many
-/// applications have a constant label of that name.
+/// Labels of our own families, which a constant label would push aside. `service` of `grpc_requests_total` and `mode` of
+/// `circuit_breaker_mode` are not among them: applications have constant labels of these names.
 const LABELS: &[&str] = &[
     "api_key",
     "auth_type",
+    "breaker",
     "cause",
     "code",
     "error_type",
     "family",
+    "from",
     "http_request_method",
     "http_response_status_code",
     "http_route",
@@ -70,12 +85,15 @@ const LABELS: &[&str] = &[
     "network_protocol_version",
     "outcome",
     "part",
+    "reason",
     "route",
     "server_address",
     "server_port",
+    "set",
     "status",
     "status_class",
     "target",
+    "to",
     "url_scheme",
     "user",
     "verdict",
@@ -96,7 +114,17 @@ mod tests {
         assert!(is_reserved("shop", "shop_http_requests"));
         assert!(!is_reserved("shop", "http_requests"));
         assert!(!is_reserved("", "http_requests_per_user"));
+        assert!(is_reserved("shop", "shop_circuit_breaker_calls_total"));
+        assert!(!is_reserved("", "circuit_breaker"));
         // Nor can a family reach ours by adding a suffix of its own.
         assert!(NAMES.iter().all(|name| !SUFFIXES.iter().any(|suffix| name.ends_with(suffix))));
+    }
+
+    #[test]
+    fn constant_labels_that_applications_have_are_left_to_them() {
+        for taken in ["breaker", "from", "outcome", "reason", "set", "to"] {
+            assert!(is_label(taken), "{taken}");
+        }
+        assert!(!is_label("service") && !is_label("mode"));
     }
 }
