@@ -20,7 +20,8 @@ mod name;
 mod registry;
 mod reserved;
 mod self_metrics;
-mod sharded;
+#[doc(hidden)]
+pub mod sharded;
 pub mod spread;
 mod sync;
 pub mod table;

@@ -34,9 +34,37 @@ thread_local! {
     static SHARD: Cell<u8> = const { Cell::new(NONE) };
 }
 
-/// Words of the kind `W`, one set for each shard.
+/// Words of the kind `W`, one set for each shard of threads: for counts that threads make apart and a reader adds up.
+///
+/// # Example
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// use tower_vitals_core::sharded::{Sharded, Words};
+///
+/// #[derive(Default)]
+/// struct Calls {
+///     good: AtomicU64,
+///     bad: AtomicU64,
+/// }
+///
+/// impl Words for Calls {
+///     fn another(&self) -> Self {
+///         Self::default()
+///     }
+/// }
+///
+/// let calls = Sharded::new(Calls::default());
+/// calls.mine().good.fetch_add(1, Ordering::Relaxed);
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| calls.mine().bad.fetch_add(1, Ordering::Relaxed));
+/// });
+/// let mut all = 0;
+/// calls.each(|words| all += words.good.load(Ordering::Relaxed) + words.bad.load(Ordering::Relaxed));
+/// assert_eq!(all, 2);
+/// ```
 #[derive(Debug)]
-pub(crate) struct Sharded<W> {
+pub struct Sharded<W> {
     /// The one shard whose threads use `own`, or `NOBODY`, or `SEVERAL`.
     user: AtomicU8,
     own: W,
@@ -46,9 +74,9 @@ pub(crate) struct Sharded<W> {
 /// A place for each shard's words, filled when a thread of that shard comes.
 type Shards<W> = [OnceLock<Box<Padded<W>>>; SHARDS as usize];
 
-/// A set of words made anew, all zero.
-pub(crate) trait Words {
-    /// Another set like this one, for a shard.
+/// A set of words that can be made anew, all zero.
+pub trait Words {
+    /// Another set for a shard: of the shape of this one, but all zero, so that it adds nothing to the sum.
     fn another(&self) -> Self;
 }
 
@@ -58,7 +86,8 @@ pub(crate) trait Words {
 struct Padded<W>(W);
 
 impl<W: Words> Sharded<W> {
-    pub(crate) fn new(own: W) -> Self {
+    /// Begins with one set of words, which threads of the first shard that comes use as long as they are alone.
+    pub fn new(own: W) -> Self {
         Self {
             user: AtomicU8::new(NOBODY),
             own,
@@ -66,9 +95,14 @@ impl<W: Words> Sharded<W> {
         }
     }
 
-    /// The words that this thread adds to.
+    /// The words that this thread adds to, atomically, since threads of the same shard share them. Ask each time: which words these are
+    /// changes when a second thread comes.
+    ///
+    /// # Cost
+    /// Two loads that nobody writes to meanwhile, or a few more once several threads came. When a shard comes first its words are
+    /// allocated.
     #[inline]
-    pub(crate) fn mine(&self) -> &W {
+    pub fn mine(&self) -> &W {
         // A thread that has none yet is the user of no words, so there is no need to ask.
         if self.user.load(Ordering::Relaxed) == known_shard() {
             &self.own
@@ -104,9 +138,9 @@ impl<W: Words> Sharded<W> {
         shards
     }
 
-    /// All sets of words that exist.
+    /// All sets of words that exist, at most one more than there are shards. What is added meanwhile may be seen or not.
     #[inline]
-    pub(crate) fn each(&self, mut f: impl FnMut(&W)) {
+    pub fn each(&self, mut f: impl FnMut(&W)) {
         f(&self.own);
         if let Some(shards) = self.shards.get() {
             shards.iter().filter_map(OnceLock::get).for_each(|words| f(&words.0));
