@@ -3,7 +3,14 @@
 //! Each clone of an `Arc` writes to one count, which threads that clone much fight over. Here each shard of threads has a copy of the
 //! value with a count of its own.
 
-use std::{array, ops::Deref, sync::Arc};
+use std::{
+    array,
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{Ordering, fence},
+    },
+};
 
 use crate::{
     sharded::{SHARDS, this_shard},
@@ -75,6 +82,25 @@ impl<T: Clone> Spread<T> {
     }
 }
 
+impl<T> Spread<T> {
+    /// Whether anybody else holds a copy: something that was lent, or a clone. A clone of a `Spread` is lent itself, so there it is always
+    /// true.
+    ///
+    /// Only the first handle makes the first [`Lent`] or clone of a copy. So `false` stays true until somebody lends from or clones this
+    /// handle; who keeps others from doing that, by a lock for instance, knows that nobody holds a copy. What the last holder wrote before
+    /// it let go is seen by who was told `false`. `true` may be over at once.
+    ///
+    /// # Cost
+    /// A load for each copy, of which there are at most eight. It writes to nothing.
+    #[must_use]
+    pub fn is_lent(&self) -> bool {
+        match &self.holds {
+            Holds::All(copies) => copies.are_held(),
+            Holds::One(_) => true,
+        }
+    }
+}
+
 impl<T: Clone> Clone for Spread<T> {
     #[inline]
     fn clone(&self) -> Self {
@@ -116,6 +142,19 @@ impl<T: Clone> Copies<T> {
     }
 }
 
+impl<T> Copies<T> {
+    /// Whether anybody but us holds one.
+    fn are_held(&self) -> bool {
+        let is_held = |lent: &Lent<T>| Arc::strong_count(&lent.copy) > 1;
+        let held = self.of_shards.iter().filter_map(OnceLock::get).any(is_held);
+        if !held {
+            // The counts were only loaded. Each was lowered by a release, which this makes us follow.
+            fence(Ordering::Acquire);
+        }
+        held
+    }
+}
+
 // === impl Lent ===
 
 impl<T> Clone for Lent<T> {
@@ -138,6 +177,8 @@ impl<T> Deref for Lent<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicU64;
+
     use super::*;
 
     #[test]
@@ -164,5 +205,49 @@ mod tests {
             .collect();
         assert!(of_others.iter().any(|other| !Arc::ptr_eq(&other.copy, &of_this.copy)));
         assert!(Arc::ptr_eq(&spread.clone().lend().copy, &of_this.copy));
+    }
+    #[test]
+    fn it_is_lent_as_long_as_anybody_holds_a_copy() {
+        let spread = Spread::new(());
+        assert!(!spread.is_lent(), "nobody came yet");
+        let lent = spread.lend();
+        let clone = spread.clone();
+        assert!(spread.is_lent() && clone.is_lent());
+        drop(lent);
+        assert!(spread.is_lent(), "the clone lives");
+        let of_clone = clone.lend();
+        drop(clone);
+        assert!(spread.is_lent(), "what the clone lent lives");
+        drop(of_clone);
+        assert!(!spread.is_lent());
+    }
+
+    #[test]
+    fn it_is_lent_whatever_thread_holds_a_copy() {
+        let spread = Spread::new(());
+        drop(spread.lend());
+        let of_others: Vec<_> = (0..SHARDS)
+            .map(|_| std::thread::scope(|scope| scope.spawn(|| spread.lend()).join().unwrap()))
+            .collect();
+        for other in of_others {
+            assert!(spread.is_lent());
+            drop(other);
+        }
+        assert!(!spread.is_lent());
+    }
+
+    #[test]
+    fn what_the_last_holder_wrote_is_seen_by_who_finds_nothing_lent() {
+        let written = Arc::new(AtomicU64::new(0));
+        let spread = Spread::new(Arc::clone(&written));
+        for round in 1..=200 {
+            let lent = spread.lend();
+            let holder = std::thread::spawn(move || lent.store(round, Ordering::Relaxed));
+            while spread.is_lent() {
+                std::hint::spin_loop();
+            }
+            assert_eq!(written.load(Ordering::Relaxed), round);
+            holder.join().unwrap();
+        }
     }
 }
