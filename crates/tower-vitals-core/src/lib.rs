@@ -19,6 +19,7 @@ mod models;
 mod name;
 mod registry;
 mod reserved;
+mod scrape;
 mod self_metrics;
 #[doc(hidden)]
 pub mod sharded;

@@ -4,7 +4,6 @@ use std::{
     any::Any,
     borrow::Cow,
     sync::{Arc, Weak},
-    time::Instant,
 };
 
 use crate::{
@@ -14,6 +13,7 @@ use crate::{
     family::AnyFamily,
     labels::{ConstantLabels, Labels, SeriesLabels},
     registry::Registry,
+    scrape::Scrape,
 };
 
 const CATEGORY: &str = "vitals";
@@ -94,10 +94,6 @@ impl SeriesCount {
             registry: Arc::downgrade(registry),
         }
     }
-
-    fn families(&self) -> Vec<Arc<dyn AnyFamily>> {
-        self.registry.upgrade().map_or_else(Vec::new, |registry| registry.families())
-    }
 }
 
 impl AnyFamily for SeriesCount {
@@ -106,18 +102,17 @@ impl AnyFamily for SeriesCount {
     }
 
     fn len(&self) -> usize {
-        self.families().len()
+        self.registry.upgrade().map_or(0, |registry| registry.families().len())
     }
 
-    fn visit(&self, from: usize, _: Instant, visitor: &mut dyn Visitor) -> Option<usize> {
+    fn visit(&self, from: usize, scrape: &Scrape, visitor: &mut dyn Visitor) -> Option<usize> {
         debug_assert_eq!(from, 0, "shown at once");
-        let families = self.families();
-        for family in &families {
+        for family in &scrape.families {
             family.expire();
             let (name, len) = (
                 family.descriptor().sample_name(),
                 if is_self(&**family, self) {
-                    families.len()
+                    scrape.families.len()
                 } else {
                     family.len()
                 },

@@ -13,6 +13,7 @@ use crate::{
     encode::{Encoder, Protocol, Visitor},
     labels::ConstantLabels,
     registry::Registry,
+    scrape::Walk,
     self_metrics::{SelfMetrics, SeriesCount},
 };
 
@@ -159,18 +160,8 @@ impl Vitals {
     /// Shows every family that has series, and its series, to a visitor. Attachments are not shown.
     pub fn visit(&self, visitor: &mut dyn Visitor) {
         self.call_hooks();
-        let began = self.clock().now();
-        for family in self.inner.registry.families() {
-            family.expire();
-            if family.len() == 0 {
-                continue;
-            }
-            visitor.family(family.descriptor());
-            let mut from = Some(0);
-            while let Some(slot) = from {
-                from = family.visit(slot, began, visitor);
-            }
-        }
+        let mut walk = Walk::begin(self);
+        while !walk.go_on(visitor) {}
     }
 
     /// Shows the families of another library after our own. `names` are the families it has now, with every name that their samples

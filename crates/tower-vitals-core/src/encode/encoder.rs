@@ -2,7 +2,6 @@ use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    time::Instant,
     vec,
 };
 
@@ -12,7 +11,7 @@ use super::{
     Protocol, Visitor as _,
     text::{CHUNK, TextWriter},
 };
-use crate::{Attachment, ClosedLabel, Vitals, family::AnyFamily, self_metrics::Cause};
+use crate::{Attachment, ClosedLabel, Vitals, scrape::Walk, self_metrics::Cause};
 
 /// A scrape under way: gives text in chunks of about 64 KiB.
 ///
@@ -22,17 +21,13 @@ use crate::{Attachment, ClosedLabel, Vitals, family::AnyFamily, self_metrics::Ca
 pub struct Encoder {
     vitals: Vitals,
     protocol: Protocol,
-    began: Instant,
     writer: TextWriter,
     step: Step,
 }
 
 /// Where the scrape goes on.
 enum Step {
-    Families {
-        next: vec::IntoIter<Arc<dyn AnyFamily>>,
-        now: Option<(Arc<dyn AnyFamily>, usize)>,
-    },
+    Families(Walk),
     /// Text of attachments that was made and not handed out yet.
     Attachments {
         next: vec::IntoIter<Arc<dyn Attachment>>,
@@ -46,12 +41,8 @@ impl Encoder {
     pub(crate) fn new(vitals: &Vitals, protocol: Protocol) -> Self {
         Self {
             protocol,
-            began: vitals.clock().now(),
             writer: TextWriter::new(protocol),
-            step: Step::Families {
-                next: vitals.registry().families().into_iter(),
-                now: None,
-            },
+            step: Step::Families(Walk::begin(vitals)),
             vitals: vitals.clone(),
         }
     }
@@ -73,30 +64,17 @@ impl Encoder {
         self.writer.begin();
         while !self.writer.is_full() {
             self.step = match std::mem::replace(&mut self.step, Step::Done) {
-                Step::Families {
-                    next,
-                    now: Some((family, slot)),
-                } => {
-                    let now = family.visit(slot, self.began, &mut self.writer).map(|slot| (family, slot));
-                    Step::Families { next, now }
-                }
-                Step::Families { mut next, now: None } => match next.find(|family| {
-                    family.expire();
-                    family.len() > 0
-                }) {
-                    Some(family) => {
-                        self.writer.family(family.descriptor());
-                        Step::Families {
-                            next,
-                            now: Some((family, 0)),
+                Step::Families(mut walk) => {
+                    if walk.go_on(&mut self.writer) {
+                        Step::Attachments {
+                            next: self.vitals.registry().attachments().into_iter(),
+                            text: String::new(),
+                            from: 0,
                         }
+                    } else {
+                        Step::Families(walk)
                     }
-                    None => Step::Attachments {
-                        next: self.vitals.registry().attachments().into_iter(),
-                        text: String::new(),
-                        from: 0,
-                    },
-                },
+                }
                 Step::Attachments { next, text, from } if from < text.len() => {
                     let to = cut(&text, from + CHUNK);
                     self.writer.append(&text[from..to]);

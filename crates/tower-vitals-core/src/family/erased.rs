@@ -1,6 +1,6 @@
-use std::{any::Any, sync::Arc, time::Instant};
+use std::{any::Any, sync::Arc};
 
-use crate::{Descriptor, encode::Visitor};
+use crate::{Descriptor, encode::Visitor, scrape::Scrape};
 
 /// A family as the registry and the encoders see it.
 pub(crate) trait AnyFamily: Send + Sync {
@@ -13,7 +13,7 @@ pub(crate) trait AnyFamily: Send + Sync {
     fn len(&self) -> usize;
 
     /// Shows the series from slot `from` on that were there when the scrape began, until the visitor is full. Returns where to go on.
-    fn visit(&self, from: usize, began: Instant, visitor: &mut dyn Visitor) -> Option<usize>;
+    fn visit(&self, from: usize, scrape: &Scrape, visitor: &mut dyn Visitor) -> Option<usize>;
 
     /// For the registry, which gives the same family when its name is registered again.
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;

@@ -14,6 +14,7 @@ use crate::{
     idle::Expiry,
     instrument::Instrument,
     labels::{ConstantLabels, Labels, OTHER, SeriesLabels, label_value},
+    scrape::Scrape,
     table::{Entry, Table},
 };
 
@@ -244,12 +245,12 @@ impl<I: Instrument> AnyFamily for Inner<I> {
         self.table.len()
     }
 
-    fn visit(&self, from: usize, began: std::time::Instant, visitor: &mut dyn Visitor) -> Option<usize> {
+    fn visit(&self, from: usize, scrape: &Scrape, visitor: &mut dyn Visitor) -> Option<usize> {
         let mut scratch = Vec::new();
         let end = self.table.end();
         for number in from..end {
             // A series that was made after the scrape began may stand for one that was shown already and then removed.
-            let Some(series) = self.table.slot(number).filter(|series| series.created <= began) else {
+            let Some(series) = self.table.slot(number).filter(|series| series.created <= scrape.began) else {
                 continue;
             };
             let labels = Labels::new(&self.constant, self.descriptor.labels(), &series.labels);
