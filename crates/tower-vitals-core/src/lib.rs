@@ -5,6 +5,7 @@ mod budget;
 mod builder;
 mod clock;
 mod closed;
+mod computed;
 mod descriptor;
 pub mod encode;
 mod error;
@@ -33,6 +34,7 @@ pub use self::{
     builder::VitalsBuilder,
     clock::{Clock, ManualClock},
     closed::ClosedLabel,
+    computed::{Computed, Samples},
     descriptor::{Descriptor, Kind, Label, LabelValues, Unit},
     error::RegisterError,
     family::{
@@ -40,7 +42,7 @@ pub use self::{
         InFlightFamily, Ref,
     },
     id::{HashedId, IdHasher, SecretError},
-    instrument::{Bounds, Counter, FloatCounter, FloatGauge, Gauge, Histogram, InFlight, InFlightGuard, Instrument},
+    instrument::{Bounds, Counter, FloatCounter, FloatGauge, Gauge, Histogram, InFlight, InFlightGuard, Instrument, Single},
     labels::{LONGEST_VALUE, Labels, OTHER, label_value},
     vitals::Vitals,
 };

@@ -8,6 +8,7 @@ use std::{
 
 use crate::{
     Attachment, Descriptor, RegisterError,
+    computed::AnyCollector,
     error::Rule,
     family::{AnyFamily, Inner},
     instrument::Instrument,
@@ -27,6 +28,7 @@ struct Parts {
     /// Every name that a family's samples may have, and whose it is.
     names: HashMap<String, String>,
     attachments: Vec<Arc<dyn Attachment>>,
+    collectors: Vec<Arc<dyn AnyCollector>>,
 }
 
 impl Registry {
@@ -41,9 +43,7 @@ impl Registry {
     pub(crate) fn register<I: Instrument>(&self, family: Inner<I>, house: bool) -> Result<Arc<Inner<I>>, RegisterError> {
         let mut inner = self.lock();
         let name = family.descriptor().name().to_owned();
-        if !house && reserved::is_reserved(&self.namespace, &name) {
-            return Err(Rule::Reserved { name }.into());
-        }
+        self.check_reserved(&name, house)?;
         if let Some(known) = inner.families.get(&name) {
             return same(known, &family).ok_or_else(|| {
                 let (asked, known) = (family.shape(), known.shape());
@@ -52,10 +52,7 @@ impl Registry {
         }
         let samples = sample_names(family.descriptor());
         for sample in &samples {
-            // Our own families come first: an attachment's family of the same name is left out of the scrape.
-            let attachments = if house { &[] } else { inner.attachments.as_slice() };
-            let foreign = || attachments.iter().find_map(|attached| attached.owner_of(sample));
-            if let Some(by) = inner.names.get(sample).cloned().or_else(foreign) {
+            if let Some(by) = inner.owner_of(sample, house) {
                 let sample = sample.clone();
                 return Err(Rule::Taken { name, sample, by }.into());
             }
@@ -74,6 +71,32 @@ impl Registry {
         let samples = sample_names(family.descriptor());
         inner.names.extend(samples.into_iter().map(|sample| (sample, by.clone())));
         inner.families.insert(family.descriptor().name().to_owned(), family);
+    }
+
+    /// Adds all families of a collector, or none.
+    pub(crate) fn register_collector(&self, collector: Arc<dyn AnyCollector>) -> Result<(), RegisterError> {
+        let mut inner = self.lock();
+        let families = collector.families();
+        let mut names = HashMap::new();
+        for (family, house) in &families {
+            let descriptor = family.descriptor();
+            let name = descriptor.name().to_owned();
+            self.check_reserved(&name, *house)?;
+            for sample in sample_names(descriptor) {
+                let of_another = || names.get(&sample).cloned();
+                if let Some(by) = inner.owner_of(&sample, *house).or_else(of_another) {
+                    return Err(Rule::Taken { name, sample, by }.into());
+                }
+            }
+            let samples = sample_names(descriptor).into_iter();
+            names.extend(samples.map(|sample| (sample, descriptor.to_string())));
+        }
+        inner.names.extend(names);
+        let families = families.into_iter().map(|(family, _)| family);
+        let named = families.map(|family| (family.descriptor().name().to_owned(), family));
+        inner.families.extend(named);
+        inner.collectors.push(collector);
+        Ok(())
     }
 
     /// Adds an attachment whose families have these names.
@@ -96,6 +119,22 @@ impl Registry {
         self.lock().families.values().cloned().collect()
     }
 
+    /// The families as a scrape shows them that begins now: computed ones with the rows of this moment.
+    pub(crate) fn families_of_scrape(&self) -> Vec<Arc<dyn AnyFamily>> {
+        let (mut families, collectors) = {
+            let inner = self.lock();
+            let families: Vec<_> = inner.families.values().cloned().collect();
+            (families, inner.collectors.clone())
+        };
+        for family in collectors.iter().flat_map(|collector| collector.collect()) {
+            let name = family.descriptor().name();
+            if let Ok(at) = families.binary_search_by(|known| known.descriptor().name().cmp(name)) {
+                families[at] = family;
+            }
+        }
+        families
+    }
+
     pub(crate) fn attachments(&self) -> Vec<Arc<dyn Attachment>> {
         self.lock().attachments.clone()
     }
@@ -107,8 +146,26 @@ impl Registry {
         inner.names.contains_key(name) || before.any(|other| other.owner_of(name).is_some())
     }
 
+    fn check_reserved(&self, name: &str, house: bool) -> Result<(), RegisterError> {
+        if !house && reserved::is_reserved(&self.namespace, name) {
+            let name = name.to_owned();
+            return Err(Rule::Reserved { name }.into());
+        }
+        Ok(())
+    }
+
     fn lock(&self) -> MutexGuard<'_, Parts> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Parts {
+    /// Who has the name of a sample already.
+    fn owner_of(&self, sample: &str, house: bool) -> Option<String> {
+        // Our own families come first: an attachment's family of the same name is left out of the scrape.
+        let attachments = if house { &[] } else { self.attachments.as_slice() };
+        let foreign = || attachments.iter().find_map(|attached| attached.owner_of(sample));
+        self.names.get(sample).cloned().or_else(foreign)
     }
 }
 

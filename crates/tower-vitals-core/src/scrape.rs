@@ -7,7 +7,7 @@ use crate::{Vitals, encode::Visitor, family::AnyFamily};
 /// What a scrape keeps from its beginning to its end.
 pub(crate) struct Scrape {
     pub(crate) began: Instant,
-    /// By name.
+    /// By name. Computed ones have the rows that there were when the scrape began.
     pub(crate) families: Vec<Arc<dyn AnyFamily>>,
 }
 
@@ -24,7 +24,7 @@ impl Walk {
         Self {
             scrape: Scrape {
                 began: vitals.clock().now(),
-                families: vitals.registry().families(),
+                families: vitals.registry().families_of_scrape(),
             },
             next: 0,
             slot: None,

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    CounterFamily, Descriptor, Kind, Label, LabelValues, RegisterError, Vitals,
+    ClosedLabel, CounterFamily, Descriptor, Kind, Label, LabelValues, RegisterError, Vitals,
     descriptor::Parts,
     encode::{Number, Point, Visitor},
     family::AnyFamily,
@@ -26,7 +26,7 @@ pub(crate) struct SelfMetrics {
 }
 
 crate::closed_label! {
-    /// Why families of an attachment were left out of a scrape.
+    /// Why families of an attachment or of a collector were left out of a scrape.
     pub(crate) enum Cause {
         /// It gave no text.
         Unreadable => "unreadable",
@@ -58,13 +58,33 @@ impl SelfMetrics {
             attachment_errors: vitals
                 .counter(
                     "vitals_attachment_errors_total",
-                    "Attached families left out of a scrape; an attachment that gives none at all counts once",
+                    "Attached or computed families left out of a scrape; an attachment or collector that gives none at all counts once",
                 )
                 .category(CATEGORY)
                 .closed::<Cause>("cause")
                 .house()
                 .labels(["cause"])?,
         })
+    }
+}
+
+/// Counts what computed families left out because it panicked.
+#[derive(Clone)]
+pub(crate) struct Panics {
+    errors: Option<CounterFamily<1>>,
+}
+
+impl Panics {
+    pub(crate) fn of(vitals: &Vitals) -> Self {
+        Self {
+            errors: vitals.self_metrics().map(|metrics| metrics.attachment_errors.clone()),
+        }
+    }
+
+    pub(crate) fn count(&self) {
+        if let Some(errors) = &self.errors {
+            errors.with([Cause::Panicked.as_str()]).inc();
+        }
     }
 }
 

@@ -143,7 +143,7 @@ impl Vitals {
     /// Begins a scrape: an iterator over chunks of text, in the given protocol.
     ///
     /// Nothing is held between two chunks, and nothing that recording needs while one is made. Values are those of the moment in
-    /// which their chunk is made. Dropping the iterator ends the scrape.
+    /// which their chunk is made, but for families of a [collector](Self::register_collector). Dropping the iterator ends the scrape.
     pub fn encode(&self, protocol: Protocol) -> Encoder {
         self.call_hooks();
         Encoder::new(self, protocol)

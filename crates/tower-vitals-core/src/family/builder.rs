@@ -25,6 +25,8 @@ pub struct FamilyBuilder<I: Instrument> {
     config: Result<I::Config, String>,
     /// Labels that were given a budget or a closed set, by name.
     special: Vec<(String, LabelValues)>,
+    /// How many values other labels may take.
+    label_budget: usize,
     most: Option<usize>,
     expire_after: Option<Duration>,
     house: bool,
@@ -40,6 +42,7 @@ impl<I: Instrument> FamilyBuilder<I> {
             category: "app",
             config: Ok(I::Config::default()),
             special: Vec::new(),
+            label_budget: vitals.settings().label_budget,
             most: None,
             expire_after: None,
             house: false,
@@ -139,6 +142,17 @@ impl<I: Instrument> FamilyBuilder<I> {
         self
     }
 
+    /// Describes a family that has no series of its own; also where, and whether its name may be a reserved one.
+    pub(crate) fn describe_computed(mut self, labels: &[&str]) -> Result<(Vitals, Descriptor, bool), RegisterError> {
+        self.label_budget = usize::MAX;
+        let (descriptor, _) = self.describe(labels)?;
+        if self.most.is_some() || self.expire_after.is_some() {
+            let rule = "a computed family has no series to keep to a budget or to expire";
+            return Err(RegisterError::invalid(descriptor.name(), rule));
+        }
+        Ok((self.vitals, descriptor, self.house))
+    }
+
     fn add(self, labels: &[&str]) -> Result<Arc<Inner<I>>, RegisterError> {
         let vitals = self.vitals.clone();
         let house = self.house;
@@ -214,7 +228,6 @@ impl<I: Instrument> FamilyBuilder<I> {
                 return Err(RegisterError::invalid(family, rule));
             }
         }
-        let settings = self.vitals.settings();
         let mut declared: Vec<Label> = Vec::with_capacity(labels.len());
         for label in labels {
             name::label(label)?;
@@ -223,7 +236,7 @@ impl<I: Instrument> FamilyBuilder<I> {
                 return Err(RegisterError::name("label name", label, "is declared twice"));
             }
             let special = self.special.iter().rev().find(|(known, _)| known == label);
-            let values = special.map_or(LabelValues::Budget(settings.label_budget), |(_, values)| values.clone());
+            let values = special.map_or(LabelValues::Budget(self.label_budget), |(_, values)| values.clone());
             declared.push(Label {
                 name: name.into(),
                 values,

@@ -51,6 +51,14 @@ pub trait Instrument: sealed::Sealed + Debug + Sized + Send + Sync + 'static {
     fn point(&self, config: &Self::Config, start: SystemTime, scratch: &mut Vec<u64>, show: &mut dyn FnMut(&Point<'_>));
 }
 
+/// An instrument whose series have one value each, so that a family of it may be [computed](crate::FamilyBuilder::computed).
+pub trait Single: Instrument {}
+
+impl Single for Counter {}
+impl Single for FloatCounter {}
+impl Single for Gauge {}
+impl Single for FloatGauge {}
+
 mod sealed {
     pub trait Sealed {}
 
