@@ -191,6 +191,15 @@ fn scrapes_at_the_same_time_have_rows_of_their_own() {
     }
 }
 
+/// Sets a flag when it is dropped.
+struct AtTheEnd<'a>(&'a AtomicBool);
+
+impl Drop for AtTheEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn the_families_of_a_scrape_agree_while_others_change_what_they_show() {
     let vitals = Vitals::new();
@@ -201,6 +210,8 @@ fn the_families_of_a_scrape_agree_while_others_change_what_they_show() {
     vitals.register_collector(families, collect).unwrap();
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        // Also when an assertion fails, so that the other thread does not go on for ever.
+        let _at_the_end = AtTheEnd(&over);
         scope.spawn(|| {
             for value in 1.. {
                 if over.load(Ordering::Relaxed) {
@@ -222,7 +233,6 @@ fn the_families_of_a_scrape_agree_while_others_change_what_they_show() {
             let count = values(&scrape, "vitals_series")[r#"family="a_left""#];
             assert_eq!(count, left.len() as u64);
         }
-        over.store(true, Ordering::Relaxed);
     });
 }
 
