@@ -72,6 +72,8 @@ impl<T> Table<T> {
     /// Looks, and looks again when a removal that was tried meanwhile may have hidden what is there.
     ///
     /// Who sees a slot that a removal emptied also sees its first count, so an unchanged even count says that nothing was hidden.
+    // Left to the compiler, a scrape's walk calls it for each series or not, depending on what else of a family asks for slots.
+    #[inline(always)]
     fn settled(&self, look: impl Fn() -> Option<Entry<T>>) -> Option<Entry<T>> {
         let before = self.removals.load(Ordering::Acquire);
         let found = look();
