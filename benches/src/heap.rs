@@ -1,6 +1,6 @@
 //! What work asks of the heap. The program `heap` answers, because an allocator that counts slows down whatever is timed beside it.
 
-use crate::{Result, cargo::cargo, memory, requests, scrape};
+use crate::{Result, breaker, cargo::cargo, memory, requests, scrape};
 
 /// What some work asked of the heap.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +38,7 @@ impl Heap {
 /// When there is no such work.
 pub fn answer(meter: &dyn Meter, arguments: &[&str]) -> Result<()> {
     let heap = match arguments {
+        ["breaker", rest @ ..] => breaker::on_heap(meter, rest)?,
         ["requests", rest @ ..] => requests::on_heap(meter, rest)?,
         ["scrape", rest @ ..] => scrape::on_heap(meter, rest)?,
         ["memory", rest @ ..] => memory::on_heap(meter, rest)?,
@@ -53,6 +54,8 @@ pub(crate) fn ask(part: &str, arguments: &[&str]) -> Result<Heap> {
     cargo.args(["--quiet", "--release", "--bin", "heap"]);
     if cfg!(feature = "rivals") {
         cargo.args(["--features", "rivals"]);
+    } else if cfg!(feature = "rival-breakers") {
+        cargo.args(["--features", "rival-breakers"]);
     }
     let output = cargo.args(["--", part]).args(arguments).output()?;
     if !output.status.success() {

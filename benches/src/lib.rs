@@ -6,6 +6,7 @@ pub mod heap;
 pub mod parts;
 
 mod app;
+mod breaker;
 mod callgrind;
 mod cargo;
 mod gate;
@@ -13,6 +14,8 @@ mod instant;
 mod memory;
 mod method;
 mod no_op;
+mod pairs;
+mod quartiles;
 mod requests;
 mod results;
 #[cfg(feature = "rivals")]

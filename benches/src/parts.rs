@@ -1,7 +1,7 @@
 //! The parts by name.
 
 use crate::{
-    Result, gate, memory, requests, results, scrape,
+    Result, breaker, gate, memory, requests, results, scrape,
     section::{self, Section},
     stall,
 };
@@ -15,6 +15,7 @@ parts:
   scrape    what a scrape costs: time, bytes, heap
   stall     how long a scrape can hold up whoever records
   memory    what a series takes, and what stays when a label takes ten million values
+  breaker   what a circuit breaker adds to each call: instructions, allocations, time
   all       all of these with the feature `rivals`, written to benches/RESULTS.md
   gate      what repeats, held against benches/ceilings.tsv
 
@@ -27,7 +28,7 @@ pub(crate) struct Part {
     child: fn(&[&str]) -> Result<()>,
 }
 
-pub(crate) const PARTS: [Part; 4] = [
+pub(crate) const PARTS: [Part; 5] = [
     Part {
         name: "requests",
         run: requests::run,
@@ -47,6 +48,11 @@ pub(crate) const PARTS: [Part; 4] = [
         name: "memory",
         run: memory::run,
         child: memory::child,
+    },
+    Part {
+        name: "breaker",
+        run: breaker::run,
+        child: breaker::child,
     },
 ];
 

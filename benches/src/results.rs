@@ -65,7 +65,7 @@ fn run_with_rivals() -> Result<()> {
     }
 }
 
-/// Sees that the rivals record requests: who records nothing is fast.
+/// Sees that the rivals record requests and that breakers open: who does nothing is fast.
 fn test_rivals() -> Result<()> {
     eprintln!("testing: rivals");
     let output = cargo("test")
@@ -74,7 +74,8 @@ fn test_rivals() -> Result<()> {
         .output()?;
     let said = String::from_utf8_lossy(&output.stdout);
     // Where no test has such a name, Cargo ends well.
-    if output.status.success() && said.contains("requests_are_recorded ... ok") {
+    let ran = |test: &str| said.contains(&format!("{test} ... ok"));
+    if output.status.success() && ran("requests_are_recorded") && ran("calls_are_rejected") {
         Ok(())
     } else {
         Err(format!("the tests of the rivals ended with {}:\n{said}", output.status).into())

@@ -9,12 +9,10 @@ use crate::{
     Result,
     app::{self, Around},
     no_op::NoOpLayer,
+    pairs::{self, Work},
     requests::{known, outside},
     unlabelled::{Instants, OurClock, UnlabelledLayer},
 };
-
-/// Serves that many requests.
-pub(super) type Serve = Box<dyn FnMut(u32) + Send>;
 
 /// Something to measure.
 #[derive(Debug)]
@@ -200,9 +198,9 @@ pub(super) fn find(name: &str) -> Result<&'static Entry> {
         .ok_or_else(|| format!("no entry {name:?}").into())
 }
 
-impl Entry {
+impl pairs::Entry for Entry {
     /// What serves its requests on each of some threads: an application of its own, around which is the one layer of all.
-    pub(super) fn serve_on(&self, threads: usize) -> Vec<Serve> {
+    fn work_on(&self, threads: usize) -> Vec<Work> {
         match self.subject {
             Subject::Router(make) => serve_routers(&make(), threads, app::headers),
             Subject::WithFields(headers, make) => serve_routers(&make(), threads, headers),
@@ -212,10 +210,12 @@ impl Entry {
             }
         }
     }
+}
 
+impl Entry {
     /// What serves its requests on one thread.
-    pub(super) fn serve(&self) -> Serve {
-        self.serve_on(1).swap_remove(0)
+    pub(super) fn serve(&self) -> Work {
+        pairs::Entry::work_on(self, 1).swap_remove(0)
     }
 
     /// The function that serves them.
@@ -227,8 +227,8 @@ impl Entry {
     }
 }
 
-fn serve_routers(around: &Around, threads: usize, headers: fn() -> HeaderMap) -> Vec<Serve> {
-    let serve = |_| -> Serve {
+fn serve_routers(around: &Around, threads: usize, headers: fn() -> HeaderMap) -> Vec<Work> {
+    let serve = |_| -> Work {
         let (router, headers) = (around(app::routes()).with_state(()), headers());
         Box::new(move |count| app::repeat(&router, &headers, count))
     };

@@ -5,10 +5,10 @@ use std::thread;
 use super::{
     counts::{self, Counts},
     entries::{BARE, OURS, PACKAGES, UNLABELLED},
-    report::{Found, Times},
-    throughput, time,
+    report::{BATCH, Found, Times},
+    throughput,
 };
-use crate::{Result, callgrind, method, versions};
+use crate::{Result, callgrind, method, pairs::PAIRS, versions};
 
 pub(super) fn method(counted: &[Found<Counts>], timed: &[Found<Times>]) -> Result<String> {
     let features = if cfg!(feature = "rivals") { " --features rivals" } else { "" };
@@ -80,11 +80,9 @@ fn heap() -> String {
 
 fn one_thread(bare: f64) -> String {
     format!(
-        "{pairs} pairs of batches of {batch} requests, one of the first entry of the block and one of the entry, by turns; the median \
+        "{PAIRS} pairs of batches of {BATCH} requests, one of the first entry of the block and one of the entry, by turns; the median \
          of the differences. `{BARE}` takes {bare:.0} ns. Against itself, the first entry shows the noise. The multiple is of what \
          `{UNLABELLED}` adds.",
-        pairs = time::PAIRS,
-        batch = time::BATCH,
     )
 }
 
@@ -92,10 +90,9 @@ fn two_threads() -> String {
     format!(
         "the same on two threads at once, each with a Router of its own, around which is one layer, so that they hit the same series. \
          They start a batch together, and go on serving until both are through. As on one thread, a pair counts if the system took no \
-         thread off its core; where few of the {pairs} do, the machine was busy with something else and the figure is worth little. What \
+         thread off its core; where few of the {PAIRS} do, the machine was busy with something else and the figure is worth little. What \
          a shared cache line costs depends on where the two cores are, which can change from run to run on a virtual machine: compare \
          lines of one run.",
-        pairs = time::PAIRS,
     )
 }
 

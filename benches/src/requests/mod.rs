@@ -6,10 +6,8 @@ mod entries;
 mod known;
 mod method;
 mod outside;
-mod quartiles;
 mod report;
 mod throughput;
-mod time;
 
 pub(crate) use self::{counts::on_heap, report::run};
 use crate::Result;

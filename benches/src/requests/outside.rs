@@ -17,14 +17,13 @@ use http_body_util::{BodyExt, Full};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_vitals::{MetricsLayer, RequestHead, Vitals};
 
-use super::entries::Serve;
-use crate::app;
+use crate::{app, pairs::Work};
 
 /// What is asked for, in turn: one service sees all routes.
 const PATHS: [&str; 3] = ["/", "/health", "/users/42"];
 
 /// Makes what serves requests on one thread. Whatever is shared, all share that one of these functions makes.
-pub(super) type Make = Box<dyn Fn() -> Serve>;
+pub(super) type Make = Box<dyn Fn() -> Work>;
 
 pub(super) fn bare() -> Make {
     Box::new(|| serve_with(service_fn(answer)))
@@ -56,7 +55,7 @@ fn route(request: RequestHead<'_>) -> Option<&'static str> {
     }
 }
 
-fn serve_with<S, B>(service: S) -> Serve
+fn serve_with<S, B>(service: S) -> Work
 where
     S: Service<Request, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
     B: HttpBody<Error = Infallible>,

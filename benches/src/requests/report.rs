@@ -4,15 +4,18 @@ use super::{
     counts::{self, Counts},
     entries::{Entry, OURS, ROUTERS, SERVICES, UNLABELLED, WITH_TOKEN, WITH_USER, WITHOUT_FIELDS},
     method::method,
-    quartiles::Quartiles,
     throughput::{self, Throughput},
-    time::{self, Added},
 };
 use crate::{
     Result,
+    pairs::{self, Added},
+    quartiles::Quartiles,
     section::{Goal, Section},
     table,
 };
+
+/// Requests of a batch that is timed, on each thread.
+pub(super) const BATCH: u32 = 500;
 
 /// Figures of each entry of a group, in its order.
 pub(super) type Found<T> = Vec<(&'static Entry, T)>;
@@ -80,8 +83,13 @@ fn count(group: &'static [Entry]) -> Result<Found<Counts>> {
 }
 
 fn time(group: &'static [Entry]) -> Result<Found<Times>> {
-    let threads = time::measure(group, 1)?.into_iter().zip(time::measure(group, 2)?);
-    Ok(group.iter().zip(threads.map(|(one, two)| Times { one, two })).collect())
+    let [one, two] = [pairs::measure(group, 1, BATCH)?, pairs::measure(group, 2, BATCH)?];
+    let timed = group.iter().zip(one.into_iter().zip(two));
+    let timed = timed.map(|(entry, threads)| match threads {
+        (Some(one), Some(two)) => Ok((entry, Times { one, two })),
+        _ => Err(format!("{}: no batch ran undisturbed", entry.name).into()),
+    });
+    timed.collect()
 }
 
 fn counts_table(blocks: &[Found<Counts>]) -> String {

@@ -10,11 +10,8 @@ use std::{
 
 use tokio::{net::TcpListener, runtime};
 
-use super::{
-    entries::{self, Entry, Subject},
-    quartiles::Quartiles,
-};
-use crate::{Result, app};
+use super::entries::{self, Entry, Subject};
+use crate::{Result, app, quartiles::Quartiles};
 
 /// Rounds, in each of which every entry is asked once.
 pub(super) const ROUNDS: usize = 5;

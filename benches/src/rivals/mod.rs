@@ -7,8 +7,8 @@ pub(crate) mod by_hand_prometheus;
 pub(crate) mod by_hand_prometheus_client;
 pub(crate) mod opentelemetry_instrumentation_tower;
 pub(crate) mod prometheus_axum_middleware;
+pub(crate) mod recorder;
 pub(crate) mod tower_otel_http_metrics;
 
 mod by_hand;
 mod open_telemetry;
-mod recorder;

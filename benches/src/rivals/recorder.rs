@@ -8,7 +8,7 @@ use super::by_hand::BOUNDS;
 
 /// Installs the recorder unless it is there. What it needs from time to time (to sort what histograms have queued) is no part of a
 /// request, and is not done.
-pub(super) fn install() -> &'static PrometheusHandle {
+pub(crate) fn install() -> &'static PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
     HANDLE.get_or_init(|| {
         PrometheusBuilder::new()

@@ -10,6 +10,7 @@ use foldhash::fast::RandomState;
 use crate::{
     Attachment, Clock, Counter, CounterFamily, Descriptor, FamilyBuilder, FloatCounter, FloatGauge, Gauge, Histogram, InFlight,
     RegisterError, VitalsBuilder,
+    budget::Overflow,
     encode::{Encoder, Protocol, Visitor},
     labels::ConstantLabels,
     registry::Registry,
@@ -219,6 +220,19 @@ impl Vitals {
         let hooks = self.inner.hooks.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for hook in hooks {
             hook();
+        }
+    }
+
+    /// What counts a label value that code with a budget of its own refused, for a [computed](FamilyBuilder::computed) family. It keeps
+    /// nothing of this Vitals but the counter.
+    #[doc(hidden)]
+    pub fn overflow_counter(&self, family: &str, label: &str, most: usize) -> impl Fn() + Send + Sync + use<> {
+        let counter = self.overflow().cloned();
+        let overflow = counter.map(|counter| Overflow::new(counter, family, label, Some(most)));
+        move || {
+            if let Some(overflow) = &overflow {
+                overflow.count();
+            }
         }
     }
 

@@ -14,6 +14,12 @@ pub use tower_vitals_core::{
     label_value, table,
 };
 
+#[cfg(feature = "breaker")]
+#[doc(inline)]
+pub use tower_vitals_breaker::{
+    self as breaker, BreakerError, CircuitBreaker, CircuitBreakerLayer, CircuitBreakers, KeyedBreakers, UnavailableLayer,
+};
+
 #[cfg(feature = "http")]
 #[doc(inline)]
 pub use tower_vitals_http::{

@@ -1,4 +1,4 @@
-//! How long a request takes: batches of the base and of an entry by turns, on one thread or on several at once.
+//! How much longer something takes than its base: batches of either by turns, on one thread or on several at once.
 
 use std::{
     fs, hint,
@@ -6,34 +6,37 @@ use std::{
     thread,
 };
 
-use super::{
-    entries::{Entry, Serve},
-    quartiles::Quartiles,
-};
-use crate::{Result, instant};
+use crate::{Result, instant, quartiles::Quartiles};
 
 /// Pairs of batches of each entry.
-pub(super) const PAIRS: usize = 401;
+pub(crate) const PAIRS: usize = 401;
 
-/// Requests of a batch, on each thread. It is short enough that most batches run undisturbed.
-pub(super) const BATCH: u32 = 500;
+/// How many of a batch come before it and are not timed, as one in that many: the caches hold what ran before.
+const WARM_UP: u32 = 5;
 
-/// Requests before each batch that are not timed: the caches hold what ran before.
-const WARM_UP: u32 = 100;
+/// Does something that many times.
+pub(crate) type Work = Box<dyn FnMut(u32) + Send>;
 
-/// What an entry adds to the base, in nanoseconds a request.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Added {
-    /// What the base takes (the median).
-    pub(super) base: f64,
-    /// The differences of the pairs.
-    pub(super) added: Quartiles,
-    /// The pairs during which no thread was taken off its core.
-    pub(super) pairs: usize,
+/// Something to time.
+pub(crate) trait Entry {
+    /// What does it on each of some threads, with all that they share.
+    fn work_on(&self, threads: usize) -> Vec<Work>;
 }
 
-/// Measures a group on that many threads. The first of the group is what the others add to; against itself, it shows the noise.
-pub(super) fn measure(group: &[Entry], threads: usize) -> Result<Vec<Added>> {
+/// What an entry adds to the base, in nanoseconds for each time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Added {
+    /// What the base takes (the median).
+    pub(crate) base: f64,
+    /// The differences of the pairs.
+    pub(crate) added: Quartiles,
+    /// The pairs during which no thread was taken off its core.
+    pub(crate) pairs: usize,
+}
+
+/// Measures a group on that many threads, each of which does it `batch` times in a batch: so few that most run undisturbed. The first
+/// of the group is what the others add to; against itself, it shows the noise. There is no figure where no batch ran undisturbed.
+pub(crate) fn measure<E: Entry>(group: &[E], threads: usize, batch: u32) -> Result<Vec<Option<Added>>> {
     if thread::available_parallelism()?.get() < threads {
         return Err(format!("{threads} threads do not run at once on this machine").into());
     }
@@ -41,24 +44,22 @@ pub(super) fn measure(group: &[Entry], threads: usize) -> Result<Vec<Added>> {
     let runs: Vec<Vec<Pair>> = thread::scope(|scope| {
         let threads: Vec<_> = scripts(group, threads)
             .into_iter()
-            .map(|script| scope.spawn(|| run(script, &lines)))
+            .map(|script| scope.spawn(|| run(script, &lines, batch)))
             .collect();
         threads
             .into_iter()
-            .map(|thread| thread.join().expect("a thread that serves does not panic"))
+            .map(|thread| thread.join().expect("a thread that is timed does not panic"))
             .collect()
     });
-    let measured = group.iter().enumerate().map(|(index, entry)| {
-        let pairs = (0..PAIRS).map(|round| runs.iter().map(|run| run[round * group.len() + index]).collect());
-        added(pairs).ok_or_else(|| format!("{}: no batch ran undisturbed on {threads} threads", entry.name).into())
-    });
-    measured.collect()
+    let measured = (0..group.len())
+        .map(|index| added((0..PAIRS).map(|round| runs.iter().map(|run| run[round * group.len() + index]).collect())));
+    Ok(measured.collect())
 }
 
-/// What one thread has of each entry: that which serves the base, and that which serves the entry.
-type Script = Vec<[Serve; 2]>;
+/// What one thread has of each entry: that which does the base, and that which does the entry.
+type Script = Vec<[Work; 2]>;
 
-/// The nanoseconds of a request in a batch of the base and in one of an entry, unless the system took the thread off its core.
+/// The nanoseconds of each time in a batch of the base and in one of an entry, unless the system took the thread off its core.
 type Pair = [Option<f64>; 2];
 
 /// Where threads wait for each other. They stay awake, because to be woken takes a good part of a batch.
@@ -68,11 +69,11 @@ struct Line {
 }
 
 /// The scripts of the threads.
-fn scripts(group: &[Entry], threads: usize) -> Vec<Script> {
+fn scripts<E: Entry>(group: &[E], threads: usize) -> Vec<Script> {
     let mut scripts: Vec<Script> = (0..threads).map(|_| Script::new()).collect();
     for entry in group {
-        let serves = group[0].serve_on(threads).into_iter().zip(entry.serve_on(threads));
-        for (script, (base, entry)) in scripts.iter_mut().zip(serves) {
+        let works = group[0].work_on(threads).into_iter().zip(entry.work_on(threads));
+        for (script, (base, entry)) in scripts.iter_mut().zip(works) {
             script.push([base, entry]);
         }
     }
@@ -80,38 +81,45 @@ fn scripts(group: &[Entry], threads: usize) -> Vec<Script> {
 }
 
 /// One thread's rounds, each with a pair of every entry. The base goes first in every other round.
-fn run(mut script: Script, lines: &[Line; 2]) -> Vec<Pair> {
+fn run(mut script: Script, lines: &[Line; 2], batch: u32) -> Vec<Pair> {
     let mut pairs = Vec::with_capacity(PAIRS * script.len());
     for round in 0..PAIRS {
         for [base, entry] in &mut script {
             pairs.push(if round % 2 == 0 {
-                [time(base, lines), time(entry, lines)]
+                [time(base, lines, batch), time(entry, lines, batch)]
             } else {
-                let entry = time(entry, lines);
-                [time(base, lines), entry]
+                let entry = time(entry, lines, batch);
+                [time(base, lines, batch), entry]
             });
         }
     }
     pairs
 }
 
-/// A batch on one thread. All threads serve for as long as any of them is timed, so one that is slower than the others has their
+/// A batch on one thread. All threads work for as long as any of them is timed, so one that is slower than the others has their
 /// company all the same.
-fn time(serve: &mut Serve, [start, finish]: &[Line; 2]) -> Option<f64> {
+fn time(work: &mut Work, [start, finish]: &[Line; 2], batch: u32) -> Option<f64> {
     start.wait(hint::spin_loop);
-    let before = dispatches();
-    serve(WARM_UP);
+    let before = preemptions();
+    work(batch / WARM_UP);
     let start = instant::now();
-    serve(BATCH);
+    work(batch);
     let duration = instant::now().saturating_duration_since(start);
-    finish.wait(|| serve(1));
-    (dispatches() == before).then(|| duration.as_secs_f64() * 1e9 / f64::from(BATCH))
+    finish.wait(|| work(1));
+    (preemptions() == before).then(|| duration.as_secs_f64() * 1e9 / f64::from(batch))
 }
 
-/// How often the system has put this thread on a core, where it says so.
-fn dispatches() -> Option<u64> {
-    let statistics = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    statistics.split_whitespace().nth(2)?.parse().ok()
+/// How often the system has taken this thread off its core, where it says so. A thread that sleeps, for a lock say, has left its core
+/// itself: that is part of what it does.
+fn preemptions() -> Option<u64> {
+    involuntary(&fs::read_to_string("/proc/thread-self/status").ok()?)
+}
+
+fn involuntary(status: &str) -> Option<u64> {
+    let switches = status
+        .lines()
+        .find_map(|line| line.strip_prefix("nonvoluntary_ctxt_switches:"))?;
+    switches.trim().parse().ok()
 }
 
 /// Sums up the pairs of an entry, each with that of every thread.
@@ -158,8 +166,6 @@ impl Line {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -176,10 +182,11 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_sleeps_is_put_on_a_core_again() {
-        let before = dispatches();
-        thread::sleep(Duration::from_millis(1));
-        assert!(before.is_none() || dispatches() > before);
+    fn only_switches_against_its_will_disturb_a_thread() {
+        let status = "Name:\tbenches\nvoluntary_ctxt_switches:\t7\nnonvoluntary_ctxt_switches:\t3\n";
+        assert_eq!(involuntary(status), Some(3));
+        assert_eq!(involuntary("voluntary_ctxt_switches:\t7\n"), None);
+        assert!(preemptions().is_some());
     }
 
     #[test]

@@ -2,15 +2,15 @@
 
 /// What a quarter, a half and three quarters of some figures do not exceed.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Quartiles {
-    pub(super) low: f64,
-    pub(super) median: f64,
-    pub(super) high: f64,
+pub(crate) struct Quartiles {
+    pub(crate) low: f64,
+    pub(crate) median: f64,
+    pub(crate) high: f64,
 }
 
 impl Quartiles {
     /// Those of some figures, unless there is none.
-    pub(super) fn of(mut figures: Vec<f64>) -> Option<Self> {
+    pub(crate) fn of(mut figures: Vec<f64>) -> Option<Self> {
         figures.sort_by(f64::total_cmp);
         let at = |quarters: usize| figures.get(figures.len().checked_sub(1)? * quarters / 4).copied();
         Some(Self {
@@ -21,7 +21,7 @@ impl Quartiles {
     }
 
     /// The lower and the upper one as text.
-    pub(super) fn spread(self, digits: usize) -> String {
+    pub(crate) fn spread(self, digits: usize) -> String {
         format!("{:.digits$}..{:.digits$}", self.low, self.high)
     }
 }

@@ -1,0 +1,41 @@
+//! What is called, without a breaker.
+
+use std::{
+    convert::identity,
+    future::{Ready, ready},
+};
+
+use tower::{Service, service_fn};
+
+use super::call::{self, Answer, Breaker, Failed, Outcome};
+
+/// The service that answers at once.
+pub(super) fn far_end()
+-> impl Service<Answer, Response = (), Error = Failed, Future = Ready<Answer>> + Clone + Send + Sync + 'static {
+    service_fn(ready::<Answer>)
+}
+
+/// The service alone.
+pub(super) fn service() -> impl Breaker {
+    call::service(far_end(), Outcome::of)
+}
+
+/// A future that is ready, polled once.
+#[derive(Clone, Debug)]
+pub(super) struct Future;
+
+impl Breaker for Future {
+    fn call(&mut self, answer: Answer) -> Outcome {
+        Outcome::of(&call::finish(ready(answer)))
+    }
+}
+
+/// A function, called.
+#[derive(Clone, Debug)]
+pub(super) struct Function;
+
+impl Breaker for Function {
+    fn call(&mut self, answer: Answer) -> Outcome {
+        Outcome::of(&identity(answer))
+    }
+}

@@ -1,0 +1,74 @@
+//! failsafe: its default policy of a moving success rate or failures in a row. It knows neither Tower nor metrics.
+
+use std::{future::ready, time::Duration};
+
+use failsafe::{
+    CircuitBreaker, Config, Error, FailurePolicy, Instrument, StateMachine, backoff, failure_policy,
+    futures::CircuitBreaker as CircuitBreakerOfFutures,
+};
+
+use super::OPEN;
+use crate::breaker::call::{self, Answer, Breaker, Failed, Outcome};
+
+/// Its call of a future.
+#[derive(Clone, Debug)]
+struct Future<B>(B);
+
+/// Its call of a function.
+#[derive(Clone, Debug)]
+struct Function<B>(B);
+
+pub(in crate::breaker) fn future() -> impl Breaker {
+    Future(breaker())
+}
+
+pub(in crate::breaker) fn function() -> impl Breaker {
+    Function(breaker())
+}
+
+/// What `Config::new` makes, with another time to stay open.
+fn breaker() -> StateMachine<impl FailurePolicy + Send + Sync + 'static, impl Instrument + Send + Sync + 'static> {
+    let backoff = backoff::constant(OPEN);
+    let rate = failure_policy::success_rate_over_time_window(0.8, 5, Duration::from_secs(30), backoff.clone());
+    let policy = rate.or_else(failure_policy::consecutive_failures(5, backoff));
+    Config::new().failure_policy(policy).build()
+}
+
+impl<P, I> Breaker for Future<StateMachine<P, I>>
+where
+    P: FailurePolicy + Send + Sync + 'static,
+    I: Instrument + Send + Sync + 'static,
+{
+    fn call(&mut self, answer: Answer) -> Outcome {
+        outcome(&call::finish(CircuitBreakerOfFutures::call(&self.0, ready(answer))))
+    }
+}
+
+impl<P, I> Breaker for Function<StateMachine<P, I>>
+where
+    P: FailurePolicy + Send + 'static,
+    I: Instrument + Send + Sync + 'static,
+{
+    fn call(&mut self, answer: Answer) -> Outcome {
+        outcome(&CircuitBreaker::call(&self.0, || answer))
+    }
+}
+
+fn outcome(result: &Result<(), Error<Failed>>) -> Outcome {
+    match result {
+        Ok(()) => Outcome::Success,
+        Err(Error::Inner(Failed)) => Outcome::Failure,
+        Err(Error::Rejected) => Outcome::Rejected,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_rejected() {
+        call::assert_opens_after(5, future());
+        call::assert_opens_after(5, function());
+    }
+}

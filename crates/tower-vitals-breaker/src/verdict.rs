@@ -1,0 +1,94 @@
+use std::time::Duration;
+
+use crate::Outcome;
+
+/// What a result says about what was called.
+///
+/// A verdict may carry how long what was called asks to be left alone, as HTTP's `Retry-After` does.
+///
+/// # Example
+/// ```
+/// use std::time::Duration;
+/// use tower_vitals_breaker::Verdict;
+///
+/// let verdict = Verdict::FAILURE.with_retry_after(Duration::from_secs(30));
+/// assert_eq!(verdict.retry_after(), Some(Duration::from_secs(30)));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Verdict {
+    kind: Kind,
+    retry_after: Option<Duration>,
+}
+
+/// What kinds of verdicts there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Success,
+    Failure,
+    SoftFailure,
+    Timeout,
+    Ignored,
+    Panicked,
+}
+
+impl Verdict {
+    /// It works.
+    pub const SUCCESS: Self = Self::of(Kind::Success);
+
+    /// It does not work.
+    pub const FAILURE: Self = Self::of(Kind::Failure);
+
+    /// It works, but not for us now, as with HTTP's 429: the call counts as a failure in the failure rate and as a probe, and ends a row
+    /// of failures as a success does.
+    pub const SOFT_FAILURE: Self = Self::of(Kind::SoftFailure);
+
+    /// It took too long: a failure with an outcome of its own.
+    pub const TIMEOUT: Self = Self::of(Kind::Timeout);
+
+    /// The result says nothing, such as an error that the caller made: nothing is judged, and a probe's place is free again.
+    pub const IGNORED: Self = Self::of(Kind::Ignored);
+
+    pub(crate) const PANICKED: Self = Self::of(Kind::Panicked);
+
+    const fn of(kind: Kind) -> Self {
+        Self { kind, retry_after: None }
+    }
+
+    /// The same, from one that asks to be left alone for a time. A breaker that this verdict opens, or that another one opens soon
+    /// after, stays open at least that long, up to its [cap](crate::CircuitBreakerBuilder::retry_after_cap).
+    pub const fn with_retry_after(mut self, retry_after: Duration) -> Self {
+        self.retry_after = Some(retry_after);
+        self
+    }
+
+    /// How long it asks to be left alone.
+    #[must_use]
+    pub const fn retry_after(self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// Whether it counts as a failure of some kind.
+    #[must_use]
+    pub const fn is_failure(self) -> bool {
+        !matches!(self.kind, Kind::Success | Kind::Ignored)
+    }
+
+    /// What is counted.
+    #[inline]
+    pub(crate) const fn outcome(self, is_slow: bool) -> Outcome {
+        match (self.kind, is_slow) {
+            (Kind::Success, false) => Outcome::Success,
+            (Kind::Success, true) => Outcome::SlowSuccess,
+            (Kind::Failure | Kind::SoftFailure, false) => Outcome::Failure,
+            (Kind::Failure | Kind::SoftFailure, true) => Outcome::SlowFailure,
+            (Kind::Timeout, _) => Outcome::Timeout,
+            (Kind::Ignored, _) => Outcome::Ignored,
+            (Kind::Panicked, _) => Outcome::Panicked,
+        }
+    }
+
+    pub(crate) const fn kind(self) -> Kind {
+        self.kind
+    }
+}
