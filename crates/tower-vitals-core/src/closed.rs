@@ -4,8 +4,11 @@
 ///
 /// A label that is declared [`closed`](crate::FamilyBuilder::closed) over such a type needs no budget, because it cannot take any
 /// other value.
-pub trait ClosedLabel: Copy {
-    /// All values, as they stand in the label.
+pub trait ClosedLabel: Copy + 'static {
+    /// All values.
+    const ALL: &'static [Self];
+
+    /// All values, as they stand in the label, in the same order.
     const VALUES: &'static [&'static str];
 
     /// This value, as it stands in the label.
@@ -31,6 +34,10 @@ pub trait ClosedLabel: Copy {
 /// # fn main() -> Result<(), tower_vitals_core::RegisterError> {
 /// let vitals = Vitals::new();
 /// let jobs = vitals.counter("jobs_total", "Jobs run").closed::<JobOutcome>("outcome").labels(["queue", "outcome"])?;
+/// // All are there from the start.
+/// for outcome in JobOutcome::ALL {
+///     jobs.with(["mail", outcome.as_str()]);
+/// }
 /// jobs.with(["mail", JobOutcome::Done.as_str()]).inc();
 /// # Ok(())
 /// # }
@@ -43,6 +50,7 @@ macro_rules! closed_label {
         $vis enum $name { $($(#[$variant_meta])* $variant),+ }
 
         impl $crate::ClosedLabel for $name {
+            const ALL: &'static [Self] = &[$(Self::$variant),+];
             const VALUES: &'static [&'static str] = &[$($text),+];
 
             fn as_str(self) -> &'static str {

@@ -41,8 +41,23 @@ enum Holds<T> {
     One(Lent<T>),
 }
 
+/// The copies of a value, one for each shard of threads: what leads each thread to its own, which is made when the thread comes.
+///
+/// It is the part of a [`Spread`] that has no clones. Behind an `Arc` it is the handle for what is called much more often than cloned:
+/// threads that share a clone are led to copies of their own, too.
+///
+/// # Example
+/// ```
+/// use std::sync::Arc;
+/// use tower_vitals_core::spread::Copies;
+///
+/// let copies = Arc::new(Copies::new("shared"));
+/// let clone = Arc::clone(&copies);
+/// let of_other = std::thread::spawn(move || clone.lend().len());
+/// assert_eq!((copies.lend().len(), of_other.join().unwrap()), (6, 6));
+/// ```
 #[derive(Debug)]
-struct Copies<T> {
+pub struct Copies<T> {
     first: T,
     of_shards: [OnceLock<Lent<T>>; SHARDS as usize],
 }
@@ -64,10 +79,7 @@ impl<T: Clone> Spread<T> {
     /// The first handle to a value.
     pub fn new(value: T) -> Self {
         Self {
-            holds: Holds::All(Box::new(Copies {
-                first: value,
-                of_shards: array::from_fn(|_| OnceLock::new()),
-            })),
+            holds: Holds::All(Box::new(Copies::new(value))),
         }
     }
 
@@ -76,7 +88,7 @@ impl<T: Clone> Spread<T> {
     #[must_use]
     pub fn lend(&self) -> Lent<T> {
         match &self.holds {
-            Holds::All(copies) => copies.of_this_thread().clone(),
+            Holds::All(copies) => copies.lend(),
             Holds::One(lent) => lent.clone(),
         }
     }
@@ -95,7 +107,7 @@ impl<T> Spread<T> {
     #[must_use]
     pub fn is_lent(&self) -> bool {
         match &self.holds {
-            Holds::All(copies) => copies.are_held(),
+            Holds::All(copies) => copies.is_lent(),
             Holds::One(_) => true,
         }
     }
@@ -125,6 +137,21 @@ impl<T> Deref for Spread<T> {
 // === impl Copies ===
 
 impl<T: Clone> Copies<T> {
+    /// Of a value.
+    pub fn new(value: T) -> Self {
+        Self {
+            first: value,
+            of_shards: array::from_fn(|_| OnceLock::new()),
+        }
+    }
+
+    /// The copy of this thread, for as long as the result lives: one write to a count.
+    #[inline]
+    #[must_use]
+    pub fn lend(&self) -> Lent<T> {
+        self.of_this_thread().clone()
+    }
+
     #[inline]
     fn of_this_thread(&self) -> &Lent<T> {
         let copy = &self.of_shards[usize::from(this_shard() % SHARDS)];
@@ -143,8 +170,9 @@ impl<T: Clone> Copies<T> {
 }
 
 impl<T> Copies<T> {
-    /// Whether anybody but us holds one.
-    fn are_held(&self) -> bool {
+    /// Whether anybody holds a copy that was lent, as [`Spread::is_lent`] says it.
+    #[must_use]
+    pub fn is_lent(&self) -> bool {
         let is_held = |lent: &Lent<T>| Arc::strong_count(&lent.copy) > 1;
         let held = self.of_shards.iter().filter_map(OnceLock::get).any(is_held);
         if !held {
@@ -152,6 +180,15 @@ impl<T> Copies<T> {
             fence(Ordering::Acquire);
         }
         held
+    }
+}
+
+impl<T> Deref for Copies<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.first
     }
 }
 
