@@ -1,14 +1,17 @@
 //! The further examples, each run as a user runs it.
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use http::Request;
 use libtest_mimic::{Arguments, Failed, Trial};
 use tests::client::{Client, get};
 use tests::example::{Example, PAUSE, SOON, program};
+use tests::exchange::Answer;
 use tests::required::{run, trial};
 use tests::until::until_async;
+use tokio::time::Instant;
 use tonic::transport::Channel;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -20,6 +23,8 @@ fn main() {
     let trials = vec![
         example("auth", "tells_who", auth),
         example("auth", "hashes_alike_in_each_process", auth_hashes_alike),
+        example("breaker", "opens_and_closes", breaker),
+        example("breaker_reqwest", "tells_what_became_of_calls", breaker_reqwest),
         example("hyper_server", "counts", hyper_server_counts),
         example("hyper_server", "stops", hyper_server_stops),
         example("outbound", "counts_both_sides", outbound),
@@ -104,6 +109,140 @@ async fn auth_hashes_alike(program: &Path) -> Result<(), Failed> {
     for (hashes, other) in [(0, 2), (0, 3), (2, 3)].map(|(one, other)| (&seen[one], &seen[other])) {
         assert!(hashes[0] != other[0] && hashes[1] != other[1], "{hashes:?} {other:?}");
     }
+    Ok(())
+}
+
+async fn breaker(program: &Path) -> Result<(), Failed> {
+    let server = Example::start(program, &[]).await?;
+    let post = |path| Request::post(path).body(String::new());
+    let shows_state = async |state: u8| {
+        let line = "circuit_breaker_state{";
+        server.shows(line, vec![format!(r#"{line}breaker="stock"}} {state}"#)]).await
+    };
+    let (good, bad) = ((200, "7 are left\n"), (500, "broken\n"));
+    let mut client = server.client().await?;
+    assert_eq!(seen(&client.send(get("/stock")).await?)?, good);
+    shows_state(0).await?;
+    assert_eq!(client.send(post("/break")?).await?.status(), 200);
+    for _ in 0..3 {
+        assert_eq!(seen(&client.send(get("/stock")).await?)?, bad);
+    }
+    shows_state(1).await?;
+    let (answer, first) = let_through(&server).await?;
+    assert_eq!(seen(&answer)?, bad, "the probe fails");
+    shows_state(1).await?;
+    assert_eq!(client.send(post("/mend")?).await?.status(), 200);
+    let (answer, second) = let_through(&server).await?;
+    assert_eq!(seen(&answer)?, good);
+    shows_state(2).await?;
+    assert_eq!(seen(&client.send(get("/stock")).await?)?, good);
+    shows_state(0).await?;
+    breaker_has_counted(&server, first + second).await?;
+    let printed = server.output()?;
+    let printed: Vec<_> = printed.lines().filter(|line| line.starts_with("stock: ")).collect();
+    let expected = [
+        "stock: closed -> open: consecutive_failures",
+        "stock: open -> half_open: open_time_over",
+        "stock: half_open -> open: probes_failed",
+        "stock: open -> half_open: open_time_over",
+        "stock: half_open -> closed: probes_succeeded",
+    ];
+    assert_eq!(printed, expected);
+    Ok(())
+}
+
+fn seen(answer: &Answer) -> tests::Result<(u16, &str)> {
+    Ok((answer.status().as_u16(), answer.text()?))
+}
+
+/// Checks what the metrics say after the whole story, with so many rejections.
+async fn breaker_has_counted(server: &Example, rejected: u64) -> Result<(), Failed> {
+    let transitions = [
+        (r#"from="closed",to="open",reason="consecutive_failures""#, 1),
+        (r#"from="closed",to="open",reason="failure_rate""#, 0),
+        (r#"from="open",to="half_open",reason="open_time_over""#, 2),
+        (r#"from="half_open",to="open",reason="probes_failed""#, 1),
+        (r#"from="half_open",to="open",reason="lease_expired""#, 0),
+        (r#"from="half_open",to="closed",reason="probes_succeeded""#, 1),
+    ];
+    let rejections = [
+        (r#"reason="open""#, rejected),
+        (r#"reason="half_open_full""#, 0),
+        (r#"reason="forced_open""#, 0),
+    ];
+    let successes = [(r#"outcome="success""#, 3)];
+    let failures = [(r#"outcome="failure""#, 4)];
+    for (start, expected) in [
+        (r#"transitions_total{breaker="stock","#, &transitions[..]),
+        (r#"rejected_total{breaker="stock","#, &rejections),
+        (r#"calls_total{breaker="stock",outcome="success"#, &successes),
+        (r#"calls_total{breaker="stock",outcome="failure"#, &failures),
+    ] {
+        let family = start.split('{').next().unwrap_or_default();
+        let line = |(labels, count): &_| format!(r#"circuit_breaker_{family}{{breaker="stock",{labels}}} {count}"#);
+        let expected = expected.iter().map(line).collect();
+        server.shows(&format!("circuit_breaker_{start}"), expected).await?;
+    }
+    Ok(())
+}
+
+/// Asks until the breaker lets a call through. Gives its answer, and how many were rejected before. What those were told is true: who
+/// waits as long is not rejected again, and a second less would not have been enough.
+async fn let_through(server: &Example) -> Result<(Answer, u64), Failed> {
+    let asked = || async {
+        let began = Instant::now();
+        let answer = server.client().await?.send(get("/stock")).await?;
+        tests::Result::Ok((began, answer, Instant::now()))
+    };
+    let rejections = Mutex::new(Vec::new());
+    let is_let_through = |asked: &tests::Result<(Instant, Answer, Instant)>| match asked {
+        Ok((began, answer, ended)) if answer.status() == 503 => {
+            let retry_after = answer.header("retry-after").and_then(|value| value.parse().ok());
+            rejections
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push((*began, retry_after, *ended));
+            false
+        }
+        Ok(_) | Err(_) => true,
+    };
+    let (_, answer, ended) = until_async(SOON, PAUSE, asked, is_let_through).await??;
+    let rejections = rejections.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let (last_began, _, _) = *rejections.last().ok_or("one was rejected")?;
+    let second = Duration::from_secs(1);
+    for (began, retry_after, told) in &rejections {
+        let wait = second * retry_after.ok_or("a rejection has a time")?;
+        assert!(wait >= second && wait <= 3 * second, "{wait:?}");
+        assert!(last_began < *told + wait, "{wait:?} is too short");
+        assert!(*began + wait < ended + second, "{wait:?} is too long");
+    }
+    Ok((answer, rejections.len() as u64))
+}
+
+async fn breaker_reqwest(program: &Path) -> Result<(), Failed> {
+    let mut example = Example::spawn(program, None, &[])?;
+    assert_eq!(example.exit_code().await?, 0, "{:?}", example.errors());
+    let printed = example.output()?;
+    let mut lines = printed.lines();
+    for expected in [
+        "closed: 200 OK",
+        "closed: 200 OK",
+        "closed: 503 Service Unavailable",
+        "closed: 503 Service Unavailable",
+        "open: 503 Service Unavailable",
+        "open: circuit breaker `model` is open; try again in ",
+        "closed: 200 OK",
+        "the answer: 42",
+        r#"circuit_breaker_calls_total{breaker="model",outcome="success"} 4"#,
+        r#"circuit_breaker_calls_total{breaker="model",outcome="failure"} 3"#,
+    ] {
+        assert!(
+            lines.next().is_some_and(|line| line.starts_with(expected)),
+            "{expected}: {printed}"
+        );
+    }
+    let rejected = r#"circuit_breaker_rejected_total{breaker="model",reason="open"} 1"#;
+    assert!(lines.any(|line| line == rejected), "{printed}");
     Ok(())
 }
 

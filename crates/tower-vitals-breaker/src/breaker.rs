@@ -1,8 +1,8 @@
 use std::{fmt, time::Duration};
 
-use tower_vitals_core::spread::{Lent, Spread};
+use tower_vitals_core::spread::{Copies, Lent};
 
-use crate::{CircuitBreakerBuilder, Mode, Permit, Rejected, State, machine::Machine, shared::Shared, sync::Arc};
+use crate::{CircuitBreakerBuilder, Mode, Permit, Rejected, State, machine::Order, shared::Shared, sync::Arc};
 
 /// A circuit breaker: lets calls through as long as they succeed, and rejects them for a while when too many fail.
 ///
@@ -10,7 +10,7 @@ use crate::{CircuitBreakerBuilder, Mode, Permit, Rejected, State, machine::Machi
 #[derive(Clone)]
 pub struct CircuitBreaker {
     /// Threads that call at the same time do not count references in one place.
-    inner: Arc<Spread<Arc<Shared>>>,
+    inner: Arc<Copies<Arc<Shared>>>,
 }
 
 impl CircuitBreaker {
@@ -25,7 +25,7 @@ impl CircuitBreaker {
 
     pub(crate) fn of(shared: Arc<Shared>) -> Self {
         Self {
-            inner: Arc::new(Spread::new(shared)),
+            inner: Arc::new(Copies::new(shared)),
         }
     }
 
@@ -34,16 +34,18 @@ impl CircuitBreaker {
         Arc::strong_count(&self.inner) > 1 || self.inner.is_lent()
     }
 
+    #[inline]
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.inner
     }
 
-    /// A handle whose clones count apart from those of others: for what is cloned with every connection.
-    pub(crate) fn spread(&self) -> Spread<Arc<Shared>> {
-        Spread::new(Arc::clone(self.shared()))
+    /// A handle that counts references apart from others: for a service, of which there may be one with every connection.
+    pub(crate) fn copies(&self) -> Arc<Copies<Arc<Shared>>> {
+        Arc::new(Copies::new(Arc::clone(self.shared())))
     }
 
     /// A handle for one call.
+    #[inline]
     pub(crate) fn lend(&self) -> Lent<Arc<Shared>> {
         self.inner.lend()
     }
@@ -69,41 +71,45 @@ impl CircuitBreaker {
         self.shared().word().state()
     }
 
-    /// The mode.
+    /// The mode. A time for which it was forced open may be over: then it is automatic.
+    ///
+    /// # Cost
+    /// It takes a lock, which calls do not need.
     #[must_use]
     pub fn mode(&self) -> Mode {
-        self.shared().snapshot().mode
+        self.shared().mode()
     }
 
     /// Closes it, and forgets what was. A mode that an operator set stays, but for one that forced it open.
     pub fn reset(&self) {
-        self.shared().order(Machine::reset);
+        self.shared().order(Order::Reset);
     }
 
     /// Rejects all calls until [`release`](Self::release), [`reset`](Self::reset) or another order.
     pub fn force_open(&self) {
-        self.shared().order(|machine, now| machine.force_open(now, None));
+        self.shared().order(Order::ForceOpen(None));
     }
 
-    /// Rejects all calls for a time, after which probes go through as after any open time.
+    /// Rejects all calls for a time, after which probes go through as after any open time. A time beyond what the clock can tell, some
+    /// 500 years, is [without end](Self::force_open).
     pub fn force_open_for(&self, time: Duration) {
         let time = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        self.shared().order(|machine, now| machine.force_open(now, Some(time)));
+        self.shared().order(Order::ForceOpen(Some(time)));
     }
 
     /// Lets all calls through and judges none, until another order. Calls are still counted.
     pub fn disable(&self) {
-        self.shared().order(Machine::disable);
+        self.shared().order(Order::Disable);
     }
 
     /// Lets all calls through, and counts those it would have rejected in `circuit_breaker_would_reject_total`.
     pub fn shadow(&self) {
-        self.shared().order(Machine::shadow);
+        self.shared().order(Order::Shadow);
     }
 
     /// Goes back to what results say: ends [`force_open`](Self::force_open), [`disable`](Self::disable) and [`shadow`](Self::shadow).
     pub fn release(&self) {
-        self.shared().order(Machine::release);
+        self.shared().order(Order::Release);
     }
 }
 

@@ -2,25 +2,24 @@
 
 use std::array;
 
+use tower_vitals_core::ClosedLabel;
+
 use crate::{
     Outcome, RejectReason,
-    recent::{Bucket, ring},
+    recent::Ring,
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// Counts of a breaker's calls, and its time window.
+/// Counts of a breaker's calls, and what a time window would count.
 #[derive(Debug)]
 pub(crate) struct Cells {
     counts: [AtomicU64; COUNTS],
-    pub(crate) ring: Box<[Bucket]>,
+    pub(crate) ring: Ring,
 }
 
-const OUTCOMES: usize = 9;
-const REASONS: usize = 3;
+const OUTCOMES: usize = Outcome::ALL.len();
+const REASONS: usize = RejectReason::ALL.len();
 const COUNTS: usize = OUTCOMES + 2 * REASONS;
-
-/// Buckets that are never used, to keep those of one shard clear of what lies behind them.
-const MARGIN: usize = 6;
 
 /// What was counted, all shards added up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,11 +28,10 @@ pub(crate) struct Totals {
 }
 
 impl Cells {
-    /// For a time window of so many buckets.
-    pub(crate) fn new(buckets: u64) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             counts: array::from_fn(|_| AtomicU64::new(0)),
-            ring: ring(buckets),
+            ring: Ring::default(),
         }
     }
 
@@ -61,9 +59,7 @@ impl Cells {
 
 impl tower_vitals_core::sharded::Words for Cells {
     fn another(&self) -> Self {
-        let mut another = Self::new(0);
-        another.ring = ring((self.ring.len() + MARGIN) as u64);
-        another
+        Self::new()
     }
 }
 

@@ -27,6 +27,7 @@ mod settings;
 mod settle;
 mod shared;
 mod sync;
+mod timing;
 mod verdict;
 mod waiters;
 
@@ -36,8 +37,8 @@ pub use self::{
     call::Call,
     classify::{ByError, ByResult, Classifier, GrpcClassifier, GrpcCode, HttpClassifier},
     layer::{
-        CircuitBreakerLayer, CircuitBreakerService, Fallback, NoFallback, OneBreaker, ResponseFuture, Unavailable,
-        UnavailableFuture, UnavailableLayer,
+        ByKey, CircuitBreakerLayer, CircuitBreakerService, Fallback, FallbackFuture, MaybeRejected, NoFallback, OneBreaker,
+        PendingWhileOpen, Picks, ResponseFuture, Unavailable, UnavailableFuture, UnavailableLayer,
     },
     outcome::{Mode, Outcome, RejectReason, State, TransitionReason},
     permit::Permit,

@@ -92,7 +92,7 @@ fn calls(vitals: &Vitals) -> Family {
         .closed::<Outcome>("outcome")
         .computed(["breaker", "outcome"], |row: &Row, samples| {
             if let Some(OfBreaker { status, made, .. }) = row.breaker() {
-                for outcome in OUTCOMES {
+                for outcome in Outcome::ALL.iter().copied() {
                     let count = Number::Unsigned(status.calls(outcome));
                     samples.push_since([&status.name, outcome.as_str()], count, *made);
                 }
@@ -138,7 +138,7 @@ fn by_reason(vitals: &Vitals, name: &str, help: &str, count: fn(&Status, RejectR
         ["breaker", "reason"],
         move |row: &Row, samples| {
             if let Some(OfBreaker { status, made, .. }) = row.breaker() {
-                for reason in REASONS {
+                for reason in RejectReason::ALL.iter().copied() {
                     let count = Number::Unsigned(count(status, reason));
                     samples.push_since([&status.name, reason.as_str()], count, *made);
                 }
@@ -209,21 +209,6 @@ fn evictions(vitals: &Vitals) -> Family {
 pub(crate) fn house<I: Instrument>(builder: FamilyBuilder<I>) -> FamilyBuilder<I> {
     builder.house().category("breaker")
 }
-
-const OUTCOMES: [Outcome; Outcome::VALUES.len()] = [
-    Outcome::Success,
-    Outcome::Failure,
-    Outcome::Timeout,
-    Outcome::SlowSuccess,
-    Outcome::SlowFailure,
-    Outcome::Ignored,
-    Outcome::Cancelled,
-    Outcome::Panicked,
-    Outcome::Stale,
-];
-
-const REASONS: [RejectReason; RejectReason::VALUES.len()] =
-    [RejectReason::Open, RejectReason::HalfOpenFull, RejectReason::ForcedOpen];
 
 // === impl Row ===
 

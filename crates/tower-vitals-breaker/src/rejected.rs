@@ -14,6 +14,8 @@ use crate::{
 ///
 /// It says which breaker, why, and, where that is known, in what time another try is worth it. It costs no allocation.
 ///
+/// It holds its breaker: as long as it is kept, a [keyed](crate::KeyedBreakers) one does not make room for another.
+///
 /// # Example
 /// ```
 /// use tower_vitals_breaker::CircuitBreaker;
@@ -43,20 +45,29 @@ pub struct Rejected {
 ///
 /// `Box<dyn Error + Send + Sync>`, the error of Tower's own `Timeout`, `Buffer` and others, is no `Error` itself, and Rust gives no way
 /// to say "an `Error`, or a box of one" without losing the sources of all other errors. Where a layer outside of the breaker wants
-/// something that becomes such a box, and the service inside fails with one, [`into_box`](Self::into_box) goes between:
+/// something that becomes such a box, and the service inside fails with one, [`into_box`](Self::into_box) goes between. Rejections are
+/// found in the box, also by [`UnavailableLayer`](crate::UnavailableLayer).
 ///
 /// ```
-/// # use tower::{service_fn, BoxError, Service};
-/// use tower_vitals_breaker::BreakerError;
+/// use std::time::Duration;
+/// use tower::{BoxError, ServiceBuilder, ServiceExt, service_fn};
+/// use tower_vitals_breaker::{BreakerError, CircuitBreaker, CircuitBreakerLayer, find_rejection};
+/// use tower_vitals_core::Vitals;
 ///
-/// fn wants_box<S: Service<(), Error: Into<BoxError>>>(service: S) -> S {
-///     service
-/// }
-///
-/// // What a breaker's service around a service with boxed errors may answer.
-/// let service = service_fn(|(): ()| async { Err::<(), _>(BreakerError::Inner(BoxError::from("down"))) });
-/// let service = tower::ServiceBuilder::new().map_err(BreakerError::into_box).service(service);
-/// wants_box(service);
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), tower_vitals_breaker::BuildError> {
+/// let breaker = CircuitBreaker::builder("stock").build(&Vitals::new())?;
+/// breaker.force_open();
+/// let service = ServiceBuilder::new()
+///     .timeout(Duration::from_secs(10))
+///     .map_err(BreakerError::into_box)
+///     .layer(CircuitBreakerLayer::new(breaker))
+///     .timeout(Duration::from_secs(1))
+///     .service(service_fn(|()| async { Ok::<_, BoxError>("from the stock") }));
+/// let error = service.oneshot(()).await.unwrap_err();
+/// assert_eq!(find_rejection(&*error).unwrap().breaker(), "stock");
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone, Debug)]
 pub enum BreakerError<E> {
@@ -106,11 +117,15 @@ impl Rejected {
         self.refusal.reason
     }
 
-    /// In what time a call may go through again: what is left of the open time. `None` where that is not known: a half-open breaker waits
-    /// for its probes, and one that was forced open for an operator.
+    /// In what time from now a call may go through again: what is left of the open time. `None` where that is not known: a half-open
+    /// breaker waits for its probes, and one that was forced open for an operator.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        self.refusal.retry_after.map(Duration::from_nanos)
+        self.nanos_left().map(Duration::from_nanos)
+    }
+
+    fn nanos_left(&self) -> Option<u64> {
+        self.refusal.retry_after(self.shared.clock().nanos())
     }
 
     /// The response 503, with an empty body. Where the time is known, `Retry-After` has it in whole seconds, rounded up, so that whoever
@@ -134,7 +149,7 @@ impl Rejected {
     pub fn into_response<B: Default>(self) -> Response<B> {
         let mut response = Response::new(B::default());
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-        if let Some(nanos) = self.refusal.retry_after {
+        if let Some(nanos) = self.nanos_left() {
             let seconds = nanos.div_ceil(NANOS_PER_SECOND).max(1);
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -152,7 +167,7 @@ impl fmt::Display for Rejected {
             RejectReason::ForcedOpen => "was forced open",
         };
         write!(f, "circuit breaker `{}` {said}", self.breaker())?;
-        match self.refusal.retry_after {
+        match self.nanos_left() {
             Some(nanos) => {
                 let tenths = nanos.div_ceil(NANOS_PER_SECOND / 10).max(1);
                 write!(f, "; try again in {}.{}s", tenths / 10, tenths % 10)
@@ -338,7 +353,7 @@ mod tests {
         }
         assert_eq!(retry_after(rejected()), None, "nobody knows");
         let mut over = after(Duration::ZERO);
-        over.refusal.retry_after = Some(0);
+        over.refusal.until = 0;
         assert_eq!(retry_after(over).as_deref(), Some("1"));
     }
 

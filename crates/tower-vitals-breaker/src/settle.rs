@@ -19,6 +19,10 @@ pub trait Settle<T, E>: sealed::Sealed {
     /// Takes the result and the permit of its call.
     #[doc(hidden)]
     fn settle(&self, result: Result<T, E>, permit: Permit) -> Result<Self::Response, E>;
+
+    /// Gives a response that says nothing about what was called, since another service answered.
+    #[doc(hidden)]
+    fn stand_in(&self, response: T) -> Self::Response;
 }
 
 /// Judges by the result alone, as soon as it is there.
@@ -89,6 +93,11 @@ impl<T, E, C: Classifier<T, E>> Settle<T, E> for AtHead<C> {
         permit.record(self.classifier.classify(result.as_ref()));
         result
     }
+
+    #[inline]
+    fn stand_in(&self, response: T) -> T {
+        response
+    }
 }
 
 impl<B, E, X> Settle<Response<B>, E> for AtBodyEnd<HttpClassifier<X>>
@@ -114,6 +123,10 @@ where
             }
         }))
     }
+
+    fn stand_in(&self, response: Response<B>) -> Self::Response {
+        response.map(BreakerBody::unwatched)
+    }
 }
 
 impl<B, E, X> Settle<Response<B>, E> for AtBodyEnd<GrpcClassifier<X>>
@@ -135,6 +148,10 @@ where
                 _ => Next::Watch(ends, errors.clone()),
             }
         }))
+    }
+
+    fn stand_in(&self, response: Response<B>) -> Self::Response {
+        response.map(BreakerBody::unwatched)
     }
 }
 

@@ -18,8 +18,12 @@ use crate::Outcome;
 #[must_use]
 pub struct Verdict {
     kind: Kind,
-    retry_after: Option<Duration>,
+    /// In nanoseconds; `NONE` where it does not ask.
+    retry_after: u64,
 }
+
+/// No time to be left alone.
+const NONE: u64 = u64::MAX;
 
 /// What kinds of verdicts there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,20 +56,27 @@ impl Verdict {
     pub(crate) const PANICKED: Self = Self::of(Kind::Panicked);
 
     const fn of(kind: Kind) -> Self {
-        Self { kind, retry_after: None }
+        Self { kind, retry_after: NONE }
     }
 
-    /// The same, from one that asks to be left alone for a time. A breaker that this verdict opens, or that another one opens soon
-    /// after, stays open at least that long, up to its [cap](crate::CircuitBreakerBuilder::retry_after_cap).
+    /// The same, from one that asks to be left alone for a time. A breaker that this verdict opens, or that another one opens
+    /// before that time is over, stays open until then at least, up to its [cap](crate::CircuitBreakerBuilder::retry_after_cap).
+    #[allow(clippy::cast_possible_truncation)] // it was compared
     pub const fn with_retry_after(mut self, retry_after: Duration) -> Self {
-        self.retry_after = Some(retry_after);
+        let nanos = retry_after.as_nanos();
+        // Longer than any breaker may stay open.
+        const LONGEST: u64 = NONE - 1;
+        self.retry_after = if nanos < LONGEST as u128 { nanos as u64 } else { LONGEST };
         self
     }
 
     /// How long it asks to be left alone.
     #[must_use]
     pub const fn retry_after(self) -> Option<Duration> {
-        self.retry_after
+        match self.retry_after {
+            NONE => None,
+            nanos => Some(Duration::from_nanos(nanos)),
+        }
     }
 
     /// Whether it counts as a failure of some kind.

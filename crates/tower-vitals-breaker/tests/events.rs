@@ -11,7 +11,7 @@ use std::{
 };
 
 use tower_vitals_breaker::{
-    CircuitBreaker, CircuitBreakers, Event, Mode, OpenFor, State, Subscription, TransitionReason, Verdict,
+    CircuitBreaker, CircuitBreakers, Event, Mode, OpenFor, Outcome, State, Subscription, TransitionReason, Verdict,
 };
 use tower_vitals_core::{Clock, ManualClock, Vitals};
 
@@ -93,6 +93,25 @@ fn they_come_in_order_and_say_when() {
         unreachable!("{forced:?}")
     };
     assert_eq!(*open_until, Some(opened + Duration::from_secs(7)));
+}
+
+#[test]
+fn who_hears_of_a_transition_sees_the_call_that_caused_it() {
+    let (breaker, breakers, clock) = setting();
+    let seen = Arc::<Mutex<Vec<_>>>::default();
+    let (sees, of) = (Arc::clone(&seen), breaker.clone());
+    let _subscription = breakers.subscribe(move |event| {
+        if let Event::Transition { to, .. } = event {
+            let status = of.status();
+            let calls = [Outcome::Success, Outcome::Failure].map(|outcome| status.calls(outcome));
+            sees.lock().unwrap().push((*to, calls));
+        }
+    });
+    fail(&breaker);
+    clock.advance(Duration::from_secs(5));
+    breaker.try_acquire().unwrap().record(Verdict::SUCCESS);
+    let expected = [(State::Open, [0, 1]), (State::HalfOpen, [0, 1]), (State::Closed, [1, 1])];
+    assert_eq!(*seen.lock().unwrap(), expected);
 }
 
 #[test]

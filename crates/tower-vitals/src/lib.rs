@@ -1,4 +1,4 @@
-// The README shows everything that there is by default.
+// The README shows everything that there is by default. What it shows of `breaker` is hidden from the compiler without that feature.
 #![cfg_attr(all(feature = "axum", feature = "exposition"), doc = include_str!("../README.md"))]
 #![cfg_attr(
     not(all(feature = "axum", feature = "exposition")),

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, fmt::Write, fs, path::PathBuf};
 
-use tower_vitals::{ClientMetricsLayer, IdHasher, LabelValues, MetricsLayer, MetricsRoute, PrincipalIds, Vitals};
+use tower_vitals::{
+    CircuitBreaker, ClientMetricsLayer, Descriptor, IdHasher, Label, LabelValues, MetricsLayer, MetricsRoute, PrincipalIds,
+    Vitals,
+};
 
 const BEGIN: &str = "<!-- made from the catalogue: begin -->\n";
 const END: &str = "<!-- made from the catalogue: end -->\n";
@@ -14,6 +17,7 @@ fn the_tables_are_those_of_the_catalogue() {
     let _layer = MetricsLayer::builder(&vitals).principal_ids(ids).build().unwrap();
     let _client = ClientMetricsLayer::new(&vitals, "target");
     let _errors = vitals.errors().unwrap();
+    let _breaker = CircuitBreaker::builder("breaker").call_durations().build(&vitals).unwrap();
     let _route = MetricsRoute::new(&vitals);
     let tables = tables(&vitals);
 
@@ -26,46 +30,81 @@ fn the_tables_are_those_of_the_catalogue() {
     } else {
         assert_eq!(
             present, tables,
-            "the tables are old: UPDATE_README=1 cargo test -p tower-vitals --test readme"
+            "the tables are old: UPDATE_README=1 cargo test -p tower-vitals --all-features --test readme"
         );
+    }
+}
+
+#[test]
+fn the_breakers_readme_has_all_that_its_metrics_say() {
+    let vitals = Vitals::new();
+    let _breaker = CircuitBreaker::builder("breaker").call_durations().build(&vitals).unwrap();
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tower-vitals-breaker/README.md");
+    let readme = fs::read_to_string(path).unwrap();
+    let catalogue = vitals.catalogue();
+    let of_breakers = || catalogue.iter().filter(|family| family.category() == "breaker");
+    let values = of_breakers()
+        .flat_map(Descriptor::labels)
+        .filter_map(|label| match label.values() {
+            LabelValues::Closed(values) => Some(values.iter().map(ToString::to_string)),
+            _ => None,
+        });
+    let names = of_breakers().map(Descriptor::sample_name);
+    for told in names.chain(values.flatten()) {
+        assert!(readme.contains(&format!("`{told}`")), "`{told}` is not in the README");
     }
 }
 
 fn tables(vitals: &Vitals) -> String {
     let catalogue = vitals.catalogue();
     let mut out = String::from("\n| metric | type | labels | what it says |\n|---|---|---|---|\n");
-    let mut closed = BTreeMap::new();
     for family in &catalogue {
-        let labels: Vec<_> = family.labels().iter().map(|label| format!("`{}`", label.name())).collect();
-        writeln!(
-            out,
-            "| `{}` | {} | {} | {} |",
-            family.sample_name(),
-            family.kind(),
-            labels.join(", "),
-            family.help()
-        )
-        .expect("a string takes it");
-        for label in family.labels() {
-            if let LabelValues::Closed(values) = label.values() {
-                closed.insert(label.name().to_owned(), values.to_vec());
-            }
-        }
+        let labels = codes(family.labels().iter().map(Label::name));
+        let (name, kind, help) = (family.sample_name(), family.kind(), family.help());
+        writeln!(out, "| `{name}` | {kind} | {labels} | {help} |").expect("a string takes it");
     }
     out.push_str("\n| label | values |\n|---|---|\n");
-    for (label, values) in closed {
-        let values: Vec<_> = values
-            .iter()
-            .map(|value| {
-                if value.is_empty() {
-                    "empty".into()
-                } else {
-                    format!("`{value}`")
-                }
-            })
-            .collect();
-        writeln!(out, "| `{label}` | {} |", values.join(", ")).expect("a string takes it");
+    for (label, sets) in closed(&catalogue) {
+        for (values, metrics) in &sets {
+            let of = match sets.len() {
+                1 => String::new(),
+                _ => format!(" of {}", codes(metrics.iter().map(String::as_str))),
+            };
+            writeln!(out, "| `{label}`{of} | {} |", codes(values.iter().copied())).expect("a string takes it");
+        }
     }
     out.push('\n');
     out
+}
+
+/// Sets of values, each with the metrics that have it.
+type Sets = Vec<(Vec<&'static str>, Vec<String>)>;
+
+/// The sets of each closed label: one name may stand for different sets in different metrics.
+fn closed(catalogue: &[Descriptor]) -> BTreeMap<String, Sets> {
+    let mut closed = BTreeMap::<_, Sets>::new();
+    for family in catalogue {
+        for label in family.labels() {
+            if let LabelValues::Closed(values) = label.values() {
+                let sets = closed.entry(label.name().to_owned()).or_default();
+                let metric = family.sample_name();
+                match sets.iter_mut().find(|(known, _)| **known == **values) {
+                    Some((_, metrics)) => metrics.push(metric),
+                    None => sets.push((values.to_vec(), vec![metric])),
+                }
+            }
+        }
+    }
+    closed
+}
+
+fn codes<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+    let code = |text: &str| {
+        if text.is_empty() {
+            "empty".into()
+        } else {
+            format!("`{text}`")
+        }
+    };
+    texts.map(code).collect::<Vec<_>>().join(", ")
 }

@@ -1,6 +1,7 @@
 //! A real Prometheus scrapes an application in both protocols.
 
 mod app;
+mod breaker;
 mod labels;
 mod numbers;
 mod otel;
@@ -45,6 +46,7 @@ fn main() {
             otel::names,
         ),
         trial_async("prometheus::apdex_is_what_the_readme_has", &needs, LIMIT, slo::apdex),
+        trial_async("prometheus::breakers_as_the_readmes_have_it", &needs, LIMIT, breaker::promql),
         trial(
             "prometheus::promtool_finds_nothing_to_say",
             &[Need::Promtool],

@@ -27,7 +27,7 @@ pin_project! {
     #[project = StageProj]
     enum Stage<F, K, G> {
         Admitted { #[pin] future: F, held: Held, settle: K },
-        Fallback { #[pin] future: G },
+        Fallback { #[pin] future: G, settle: K },
         Rejected { rejected: Option<Rejected> },
     }
 }
@@ -38,8 +38,8 @@ impl<F, K, G> ResponseFuture<F, K, G> {
         Self { stage }
     }
 
-    pub(super) fn fallback(future: G) -> Self {
-        let stage = Stage::Fallback { future };
+    pub(super) fn fallback(future: G, settle: K) -> Self {
+        let stage = Stage::Fallback { future, settle };
         Self { stage }
     }
 
@@ -54,27 +54,45 @@ impl<F, K, G, T, E> Future for ResponseFuture<F, K, G>
 where
     F: Future<Output = Result<T, E>>,
     K: Settle<T, E>,
-    G: Future<Output = Result<K::Response, E>>,
+    G: Future<Output = Result<T, E>>,
 {
     type Output = Result<K::Response, BreakerError<E>>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut stage = self.project().stage;
-        let result = match stage.as_mut().project() {
+        if let StageProj::Rejected { rejected } = stage.as_mut().project() {
+            let rejected = rejected.take().expect("`ResponseFuture` is not polled after its end");
+            return Poll::Ready(Err(BreakerError::Rejected(rejected)));
+        }
+        stage.poll(cx)
+    }
+}
+
+impl<F, K, G> Stage<F, K, G> {
+    /// Polls what was called, apart from rejections, which are quick.
+    #[inline(never)]
+    fn poll<T, E>(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<K::Response, BreakerError<E>>>
+    where
+        F: Future<Output = Result<T, E>>,
+        K: Settle<T, E>,
+        G: Future<Output = Result<T, E>>,
+    {
+        let result = match self.as_mut().project() {
             StageProj::Admitted { future, held, settle } => {
                 let result = ready!(held.during(|| future.poll(cx)));
                 let permit = held.take().expect("`ResponseFuture` is not polled after its end");
-                settle.settle(result, permit).map_err(BreakerError::Inner)
+                settle.settle(result, permit)
             }
-            StageProj::Fallback { future } => ready!(future.poll(cx)).map_err(BreakerError::Inner),
-            StageProj::Rejected { rejected } => {
-                let rejected = rejected.take().expect("`ResponseFuture` is not polled after its end");
-                return Poll::Ready(Err(BreakerError::Rejected(rejected)));
+            StageProj::Fallback { future, settle } => {
+                let result = ready!(future.poll(cx));
+                result.map(|response| settle.stand_in(response))
             }
+            StageProj::Rejected { .. } => return Poll::Pending,
         };
         // What the inner future holds is free as soon as it ended.
-        stage.set(Stage::Rejected { rejected: None });
-        Poll::Ready(result)
+        self.set(Stage::Rejected { rejected: None });
+        Poll::Ready(result.map_err(BreakerError::Inner))
     }
 }
 
@@ -83,7 +101,8 @@ impl<F, K, G> fmt::Debug for ResponseFuture<F, K, G> {
         let stage = match self.stage {
             Stage::Admitted { .. } => "admitted",
             Stage::Fallback { .. } => "fallback",
-            Stage::Rejected { .. } => "rejected",
+            Stage::Rejected { rejected: Some(_) } => "rejected",
+            Stage::Rejected { rejected: None } => "ended",
         };
         f.debug_struct("ResponseFuture")
             .field("stage", &stage)

@@ -1,5 +1,6 @@
 //! A breaker around Tower services.
 
+mod by_key;
 mod fallback;
 mod future;
 #[allow(clippy::module_inception)]
@@ -10,10 +11,11 @@ mod service;
 mod unavailable;
 
 pub use self::{
-    fallback::{Fallback, NoFallback},
+    by_key::ByKey,
+    fallback::{Fallback, FallbackFuture, NoFallback, PendingWhileOpen},
     future::ResponseFuture,
     layer::CircuitBreakerLayer,
-    pick::OneBreaker,
+    pick::{OneBreaker, Picks},
     service::CircuitBreakerService,
-    unavailable::{Unavailable, UnavailableFuture, UnavailableLayer},
+    unavailable::{MaybeRejected, Unavailable, UnavailableFuture, UnavailableLayer},
 };

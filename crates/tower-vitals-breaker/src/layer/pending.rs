@@ -6,7 +6,7 @@ use std::{
 };
 
 use tokio::time::{Sleep, sleep};
-use tower_vitals_core::spread::Lent;
+use tower_vitals_core::spread::{Copies, Lent};
 
 use crate::{shared::Shared, sync::Arc};
 
@@ -24,12 +24,15 @@ struct Timer {
 }
 
 impl Wait {
-    pub(super) fn new(shared: Lent<Arc<Shared>>) -> Self {
-        Self {
+    /// The one that there is, or a new one.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn of<'a>(wait: &'a mut Option<Self>, shared: &Copies<Arc<Shared>>) -> &'a mut Self {
+        wait.get_or_insert_with(|| Self {
             place: shared.waiters().place(),
-            shared,
+            shared: shared.lend(),
             timer: None,
-        }
+        })
     }
 
     /// Has the task woken by the next change. Who calls this looks again thereafter: what changes after the look finds the place.

@@ -1,10 +1,19 @@
 use std::fmt;
 
-use tower_vitals_core::spread::{Lent, Spread};
+use tower_vitals_core::spread::{Copies, Lent};
 
 use crate::{CircuitBreaker, shared::Shared, sync::Arc};
 
-/// What a layer makes its services choose breakers with. The crate's own kinds are all there are.
+/// Says which breaker a request has: a [`CircuitBreaker`] that all have, or what [`KeyedBreakers::by`] gives.
+///
+/// The crate's own kinds are all there are.
+///
+/// [`KeyedBreakers::by`]: crate::KeyedBreakers::by
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say which breaker a request has",
+    note = "one breaker for all requests is a `CircuitBreaker`",
+    note = "with `KeyedBreakers`, a key says which: `breakers.by(key::host)`"
+)]
 pub trait Picks: sealed::Sealed {
     /// What chooses, in a service.
     type Pick;
@@ -34,22 +43,22 @@ pub struct Picked {
 /// The breaker of all requests.
 #[derive(Debug)]
 pub struct Of<'a> {
-    pub(crate) shared: &'a Spread<Arc<Shared>>,
+    pub(crate) shared: &'a Copies<Arc<Shared>>,
 }
 
 /// All requests have the same breaker.
 ///
-/// Each service has a handle of its own to it, so that its clones do not count references where those of others do.
+/// Each service that a layer makes counts references apart from the others, and so does each thread that calls it or its clones.
 #[derive(Clone)]
 pub struct OneBreaker {
-    shared: Spread<Arc<Shared>>,
+    shared: Arc<Copies<Arc<Shared>>>,
 }
 
 impl Picks for CircuitBreaker {
     type Pick = OneBreaker;
 
     fn pick(&self) -> OneBreaker {
-        OneBreaker { shared: self.spread() }
+        OneBreaker { shared: self.copies() }
     }
 }
 
@@ -73,7 +82,7 @@ impl fmt::Debug for OneBreaker {
     }
 }
 
-mod sealed {
+pub(super) mod sealed {
     pub trait Sealed {}
 
     impl Sealed for crate::CircuitBreaker {}

@@ -20,27 +20,31 @@ use crate::{AtHead, BreakerError, ByResult, Permit, Rejected, Settle, held::Held
 /// otherwise it is ready when that is, or when the breaker opens before. `call` takes the permit. If the open time ends in between, a
 /// request for which the inner service was not asked is rejected with a time of zero to wait; it takes no probe's place.
 ///
+/// Where breakers are chosen [by key](crate::KeyedBreakers::by), it is ready when the inner service is.
+///
+/// # Errors
+/// What the breaker rejects and what the inner service fails with are a [`BreakerError`], which says how it goes with layers that want
+/// boxed errors. `poll_ready` fails only as the inner service's does; that is no call, so the breaker does not count it.
+///
 /// # Clone
 /// Clones share the breaker. What the inner service was asked for stays with the original.
 pub struct CircuitBreakerService<S, K = AtHead<ByResult>, P = OneBreaker, F = NoFallback> {
     inner: S,
     pick: P,
     settle: K,
-    fallback: F,
-    waits: bool,
+    otherwise: F,
     /// Whether the inner service was asked for readiness and granted it, so that it may be called once.
     is_ready: bool,
     wait: Option<Wait>,
 }
 
 impl<S, K, P, F> CircuitBreakerService<S, K, P, F> {
-    pub(super) fn new(inner: S, pick: P, settle: K, fallback: F, waits: bool) -> Self {
+    pub(super) fn new(inner: S, pick: P, settle: K, otherwise: F) -> Self {
         Self {
             inner,
             pick,
             settle,
-            fallback,
-            waits,
+            otherwise,
             is_ready: false,
             wait: None,
         }
@@ -61,7 +65,16 @@ impl<S, K, P, F> CircuitBreakerService<S, K, P, F> {
         self.inner
     }
 
+    /// Mostly there is nothing that waits, which is quicker to see than to drop.
+    #[inline]
+    fn wait_no_more(&mut self) {
+        if self.wait.is_some() {
+            self.wait = None;
+        }
+    }
+
     /// The permit of a request, if it may be called.
+    #[inline]
     fn admit<Req>(&mut self, request: &Req) -> Result<Permit, Rejected>
     where
         P: Pick<Req>,
@@ -80,40 +93,40 @@ where
     S: Service<Req>,
     K: Settle<S::Response, S::Error> + Clone,
     P: Pick<Req>,
-    F: Otherwise<Req, K::Response, S::Error>,
+    F: Otherwise<Req, S::Response, S::Error>,
 {
     type Response = K::Response;
     type Error = BreakerError<S::Error>;
     type Future = ResponseFuture<S::Future, K, F::Future>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         let Some(Of { shared }) = self.pick.of_all() else {
             return ask(&mut self.inner, &mut self.is_ready, cx).map_err(BreakerError::Inner);
         };
-        let new_wait = || Wait::new(shared.lend());
         loop {
-            let rejects = shared.would_reject();
-            if rejects && self.waits {
-                ready!(self.wait.get_or_insert_with(new_wait).poll(cx));
+            if shared.would_reject() {
+                if !F::WAITS {
+                    self.wait_no_more();
+                    return Poll::Ready(Ok(()));
+                }
+                ready!(Wait::of(&mut self.wait, shared).poll(cx));
                 continue;
             }
-            let polled = if rejects {
-                self.fallback.poll_ready(cx)
-            } else {
-                ask(&mut self.inner, &mut self.is_ready, cx)
-            };
+            let polled = ask(&mut self.inner, &mut self.is_ready, cx);
             if polled.is_ready() {
-                self.wait = None;
+                self.wait_no_more();
                 return polled.map_err(BreakerError::Inner);
             }
-            // As soon as the breaker opens or closes, it is the other one that is asked.
-            self.wait.get_or_insert_with(new_wait).watch(cx);
-            if shared.would_reject() == rejects {
+            // As soon as the breaker opens, nobody waits for the inner service any more.
+            Wait::of(&mut self.wait, shared).watch(cx);
+            if !shared.would_reject() {
                 return Poll::Pending;
             }
         }
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         match self.admit(&request) {
             Ok(permit) => {
@@ -122,8 +135,8 @@ where
                 let future = held.during(|| self.inner.call(request));
                 ResponseFuture::admitted(future, held, self.settle.clone())
             }
-            Err(rejected) => match self.fallback.call(request) {
-                Some(future) => ResponseFuture::fallback(future),
+            Err(rejected) => match self.otherwise.call(request) {
+                Some(future) => ResponseFuture::fallback(future, self.settle.clone()),
                 None => ResponseFuture::rejected(rejected),
             },
         }
@@ -144,8 +157,7 @@ impl<S: Clone, K: Clone, P: Clone, F: Clone> Clone for CircuitBreakerService<S, 
             self.inner.clone(),
             self.pick.clone(),
             self.settle.clone(),
-            self.fallback.clone(),
-            self.waits,
+            self.otherwise.clone(),
         )
     }
 }

@@ -1,5 +1,5 @@
 use super::{
-    Change, Transition, Word,
+    Change, Ticket, Transition, Word,
     probes::{ProbeEnd, Probes},
 };
 use crate::{Mode, RejectReason, State, TransitionReason, settings::Settings};
@@ -10,31 +10,20 @@ use crate::{Mode, RejectReason, State, TransitionReason, settings::Settings};
 /// Every transition begins a generation. What was let through in one and ends in another decides nothing.
 #[derive(Clone, Debug)]
 pub(crate) struct Machine {
-    state: State,
-    mode: Mode,
-    generation: u64,
+    pub(super) state: State,
+    pub(super) mode: Mode,
+    pub(super) generation: u64,
     /// When this state began.
-    since: u64,
+    pub(super) since: u64,
     /// Until when it is open; for ever where there is no such time.
-    open_until: Option<u64>,
+    pub(super) open_until: Option<u64>,
     /// How often it opened without having been healthy in between.
-    attempts: u32,
-    probes: Probes,
+    pub(super) attempts: u32,
+    pub(super) probes: Probes,
     /// When the last probe was let through.
-    last_probe: u64,
+    pub(super) last_probe: u64,
     /// When what is called wants to be called again at the earliest.
-    not_before: u64,
-}
-
-/// What a call that is let through is given, and gives back when it ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ticket {
-    /// Its result goes into the window of this generation.
-    Counted { generation: u64 },
-    /// It probes whether to close.
-    Probe { generation: u64 },
-    /// Its result decides nothing.
-    Unjudged,
+    pub(super) not_before: u64,
 }
 
 impl Machine {
@@ -55,26 +44,19 @@ impl Machine {
     /// What calls must know.
     pub(crate) fn word(&self, settings: &Settings) -> Word {
         let is_full = self.state == State::HalfOpen && !self.probes.has_place(settings.round, &settings.semantics);
-        Word::new(self.state, self.mode, is_full, self.generation)
+        Word::new(self.state, self.mode, (is_full, settings.is_timed()), self.generation)
     }
 
-    /// Until when a breaker that rejects may be relied upon to do so: then the open time or the lease is over.
-    pub(crate) fn deadline(&self, settings: &Settings) -> u64 {
-        match self.state {
-            State::Closed => 0,
-            State::Open => self.open_until.unwrap_or(u64::MAX),
-            State::HalfOpen => self.last_probe.saturating_add(settings.lease),
-        }
+    /// When the lease of the probes of a half-open breaker is over.
+    pub(crate) fn lease_until(&self, settings: &Settings) -> u64 {
+        self.last_probe.saturating_add(settings.lease)
     }
 
     /// Lets a call through, or says why not.
     pub(crate) fn admit(&mut self, settings: &Settings, now: u64, random: f64) -> (Result<Ticket, RejectReason>, Change) {
         match self.state {
-            _ if self.mode == Mode::Disabled => (Ok(Ticket::Unjudged), Change::NONE),
-            State::Closed => {
-                let generation = self.generation;
-                (Ok(Ticket::Counted { generation }), Change::NONE)
-            }
+            _ if self.mode == Mode::Disabled => (Ok(Ticket::UNJUDGED), Change::NONE),
+            State::Closed => (Ok(Ticket::counted(self.generation)), Change::NONE),
             State::Open if self.is_over(settings, now) => {
                 let mode = (self.mode == Mode::ForcedOpen).then(|| self.turn(Mode::Auto)).flatten();
                 let transition = self.go(State::HalfOpen, TransitionReason::OpenTimeOver, now);
@@ -84,7 +66,7 @@ impl Machine {
             State::Open if self.mode == Mode::ForcedOpen => (Err(RejectReason::ForcedOpen), Change::NONE),
             State::Open => (Err(RejectReason::Open), Change::NONE),
             State::HalfOpen if self.probes.has_place(settings.round, &settings.semantics) => (Ok(self.probe(now)), Change::NONE),
-            State::HalfOpen if now >= self.deadline(settings) => {
+            State::HalfOpen if now >= self.lease_until(settings) => {
                 let transition = self.open(settings, TransitionReason::LeaseExpired, now, random);
                 (Err(RejectReason::Open), transition.into())
             }
@@ -144,45 +126,6 @@ impl Machine {
         }
     }
 
-    /// Opens it by order of an operator, for a time or until another order.
-    pub(crate) fn force_open(&mut self, now: u64, time: Option<u64>) -> Change {
-        let mode = self.turn(Mode::ForcedOpen);
-        let open_until = time.map(|time| now.saturating_add(time));
-        let transition = (self.state != State::Open).then(|| self.go(State::Open, TransitionReason::Forced, now));
-        self.open_until = open_until;
-        Change {
-            transition: transition.map(|transition| Transition {
-                open_until,
-                ..transition
-            }),
-            mode,
-        }
-    }
-
-    /// Lets everything through and judges nothing.
-    pub(crate) fn disable(&mut self, now: u64) -> Change {
-        let mode = self.turn(Mode::Disabled);
-        let transition = mode.and_then(|_| self.start_again(TransitionReason::Disabled, now));
-        Change { transition, mode }
-    }
-
-    /// Goes on by results, but lets through what it would reject.
-    pub(crate) fn shadow(&mut self, now: u64) -> Change {
-        self.leave(Mode::Shadow, now)
-    }
-
-    /// Goes on by results.
-    pub(crate) fn release(&mut self, now: u64) -> Change {
-        self.leave(Mode::Auto, now)
-    }
-
-    /// Forgets all that was, in the mode in which it is; what was forced open is no longer.
-    pub(crate) fn reset(&mut self, now: u64) -> Change {
-        let mode = (self.mode == Mode::ForcedOpen).then(|| self.turn(Mode::Auto)).flatten();
-        let transition = self.start_again(TransitionReason::Reset, now);
-        Change { transition, mode }
-    }
-
     pub(crate) fn state(&self) -> State {
         self.state
     }
@@ -222,41 +165,20 @@ impl Machine {
     fn probe(&mut self, now: u64) -> Ticket {
         self.probes.in_flight += 1;
         self.last_probe = now;
-        let generation = self.generation;
-        Ticket::Probe { generation }
+        Ticket::probe(self.generation)
     }
 
-    /// Leaves a mode for another one: what an operator opened closes.
-    fn leave(&mut self, to: Mode, now: u64) -> Change {
-        let was_forced = self.mode == Mode::ForcedOpen;
-        let mode = self.turn(to);
-        let transition = was_forced.then(|| self.close(TransitionReason::Released, now));
-        Change { transition, mode }
-    }
-
-    fn turn(&mut self, to: Mode) -> Option<(Mode, Mode)> {
+    pub(super) fn turn(&mut self, to: Mode) -> Option<(Mode, Mode)> {
         let from = std::mem::replace(&mut self.mode, to);
         (from != to).then_some((from, to))
     }
 
-    /// Closes with nothing known. Two generations pass where it was closed already, so that there is one in which nothing is recorded.
-    fn start_again(&mut self, reason: TransitionReason, now: u64) -> Option<Transition> {
-        self.attempts = 0;
-        if self.state == State::Closed {
-            self.generation += 2;
-            self.since = now;
-            self.not_before = 0;
-            return None;
-        }
-        Some(self.close(reason, now))
-    }
-
-    fn close(&mut self, reason: TransitionReason, now: u64) -> Transition {
+    pub(super) fn close(&mut self, reason: TransitionReason, now: u64) -> Transition {
         self.not_before = 0;
         self.go(State::Closed, reason, now)
     }
 
-    fn open(&mut self, settings: &Settings, reason: TransitionReason, now: u64, random: f64) -> Transition {
+    pub(super) fn open(&mut self, settings: &Settings, reason: TransitionReason, now: u64, random: f64) -> Transition {
         let healthy_after = u64::try_from(settings.open_for.healthy_after.as_nanos()).unwrap_or(u64::MAX);
         if self.state == State::Closed && now.saturating_sub(self.since) >= healthy_after {
             self.attempts = 0;
@@ -273,7 +195,7 @@ impl Machine {
         }
     }
 
-    fn go(&mut self, to: State, reason: TransitionReason, now: u64) -> Transition {
+    pub(super) fn go(&mut self, to: State, reason: TransitionReason, now: u64) -> Transition {
         let from = std::mem::replace(&mut self.state, to);
         self.generation += 1;
         self.since = now;
@@ -287,33 +209,5 @@ impl Machine {
             at: now,
             open_until: None,
         }
-    }
-}
-
-/// What operators of other breakers may order, and what only the replay of those breakers' tests needs.
-#[cfg(all(test, not(loom)))]
-impl Machine {
-    /// Opens as if results had, for a time or for as long as it would.
-    pub(crate) fn open_as_usual(&mut self, settings: &Settings, now: u64, time: Option<u64>) -> Change {
-        let mode = self.turn(Mode::Auto);
-        let was_open = self.state == State::Open;
-        let transition = (!was_open).then(|| self.open(settings, TransitionReason::Forced, now, 0.5));
-        if let Some(time) = time {
-            self.open_until = Some(now.saturating_add(time));
-        }
-        Change { transition, mode }
-    }
-
-    /// Half-opens an open breaker as if its time were over.
-    pub(crate) fn half_open(&mut self, now: u64) -> Change {
-        assert_eq!(self.state, State::Open, "only what is open half-opens");
-        let mode = self.turn(Mode::Auto);
-        let transition = Some(self.go(State::HalfOpen, TransitionReason::OpenTimeOver, now));
-        Change { transition, mode }
-    }
-
-    /// What the probes of this generation gave so far.
-    pub(crate) fn probe_counts(&self) -> crate::recent::Counts {
-        self.probes.counts()
     }
 }

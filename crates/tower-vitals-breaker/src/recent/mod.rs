@@ -8,10 +8,12 @@ mod time;
 
 #[cfg(all(test, not(loom)))]
 pub(crate) use self::lazy::LazyWindow;
+#[cfg(all(test, loom))]
+pub(crate) use self::time::PLACES;
 pub(crate) use self::{
     consecutive::Consecutive,
     count::CountWindow,
-    time::{Bucket, TimeWindow, ring},
+    time::{Ring, TimeWindow},
 };
 
 /// What a window counts of a result.
@@ -22,6 +24,12 @@ pub(crate) struct Mark {
 }
 
 impl Mark {
+    /// That of a success that was not slow.
+    pub(crate) const GOOD: Self = Self {
+        failed: false,
+        slow: false,
+    };
+
     /// Whether it could open a breaker.
     #[inline]
     pub(crate) fn is_trouble(self) -> bool {

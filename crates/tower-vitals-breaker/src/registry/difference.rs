@@ -1,29 +1,48 @@
-use std::fmt::Debug;
+use std::{
+    fmt::{Debug, Display},
+    time::Duration,
+};
 
 use crate::settings::Settings;
 
 /// The first setting in which two breakers of one name differ, with both values.
 pub(super) fn difference(known: &Settings, new: &Settings) -> Option<String> {
-    let (there, here) = (&known.trip, &new.trip);
-    differs("window", &known.window, &new.window)
-        .or_else(|| differs("minimum of calls", &known.minimum, &new.minimum))
-        .or_else(|| differs("number of consecutive failures", &there.consecutive, &here.consecutive))
-        .or_else(|| differs("failure rate", &there.failure_rate, &here.failure_rate))
-        .or_else(|| differs("rate of slow calls", &there.slow_rate, &here.slow_rate))
-        .or_else(|| differs("time after which calls are slow", &known.slow, &new.slow))
-        .or_else(|| differs("open time", &known.open_for, &new.open_for))
-        .or_else(|| differs("round of half-open probes", &known.round, &new.round))
-        .or_else(|| differs("lease in nanoseconds", &known.lease, &new.lease))
+    let both = |what: &str, of: &dyn Fn(&Settings) -> String| {
+        let (there, here) = (of(known), of(new));
+        (there != here).then(|| format!("the {what} is {there} there and {here} here"))
+    };
+    both("window", &|its| debug(its.window))
+        .or_else(|| both("minimum of calls", &|its| its.minimum.to_string()))
+        .or_else(|| both("number of consecutive failures", &|its| or_none(its.trip.consecutive)))
+        .or_else(|| both("failure rate", &|its| or_none(its.trip.failure_rate)))
+        .or_else(|| both("rate of slow calls", &|its| or_none(its.trip.slow_rate)))
         .or_else(|| {
-            let cap = "cap of `Retry-After` in nanoseconds";
-            differs(cap, &known.retry_after_cap, &new.retry_after_cap)
+            both("time after which calls are slow", &|its| {
+                its.slow.map_or_else(none, |slow| time(slow.after))
+            })
         })
-        .or_else(|| differs("recording of durations", &known.call_durations, &new.call_durations))
+        .or_else(|| both("open time", &|its| debug(its.open_for)))
+        .or_else(|| both("round of half-open probes", &|its| debug(its.round)))
+        .or_else(|| both("lease", &|its| time(its.lease)))
+        .or_else(|| both("cap of `Retry-After`", &|its| time(its.retry_after_cap)))
+        .or_else(|| both("recording of durations", &|its| debug(its.call_durations)))
         .or_else(|| (known != new).then(|| "internal rules differ".to_owned()))
 }
 
-fn differs<T: Debug + PartialEq>(what: &str, known: &T, new: &T) -> Option<String> {
-    (known != new).then(|| format!("the {what} is {known:?} there and {new:?} here"))
+fn debug(value: impl Debug) -> String {
+    format!("{value:?}")
+}
+
+fn time(nanos: u64) -> String {
+    debug(Duration::from_nanos(nanos))
+}
+
+fn or_none(value: Option<impl Display>) -> String {
+    value.map_or_else(none, |value| value.to_string())
+}
+
+fn none() -> String {
+    "none".to_owned()
 }
 
 #[cfg(test)]
@@ -49,23 +68,17 @@ mod tests {
                 ["window", "Count { size: 7 }"],
             ),
             (builder().minimum_calls(3), ["minimum of calls is 20", "3 here"]),
-            (
-                builder().consecutive_failures(4),
-                ["consecutive failures is None", "Some(4) here"],
-            ),
-            (builder().failure_rate(0.25), ["failure rate is Some(0.5)", "Some(0.25) here"]),
-            (
-                builder().slow_calls(second, 0.75),
-                ["rate of slow calls is Some(0.5)", "0.75"],
-            ),
-            (builder().slow_calls(second * 2, 0.5), ["calls are slow", "after: 2000000000"]),
+            (builder().consecutive_failures(4), ["consecutive failures is none", "4 here"]),
+            (builder().failure_rate(0.25), ["failure rate is 0.5", "0.25 here"]),
+            (builder().slow_calls(second, 0.75), ["rate of slow calls is 0.5", "0.75"]),
+            (builder().slow_calls(second * 2, 0.5), ["calls are slow is 1s", "2s here"]),
             (
                 builder().open_for(OpenFor::constant(second)),
                 ["open time", "multiplier: 1.0"],
             ),
             (builder().half_open(HalfOpen::new(2)), ["half-open", "probes: 2"]),
-            (builder().lease(second), ["lease", "1000000000 here"]),
-            (builder().retry_after_cap(second), ["Retry-After", "1000000000 here"]),
+            (builder().lease(second), ["lease", "1s here"]),
+            (builder().retry_after_cap(second), ["Retry-After", "1s here"]),
             (builder().call_durations(), ["durations is false", "true here"]),
         ];
         for (other, parts) in others {

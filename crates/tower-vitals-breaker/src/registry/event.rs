@@ -11,6 +11,8 @@ use crate::{
 
 /// What happened to a breaker: what [`CircuitBreakers::subscribe`](crate::CircuitBreakers::subscribe) tells.
 ///
+/// An order that changes neither state nor mode is none: a reset of a closed breaker, or another time for one that is forced open.
+///
 /// Times are those of the clock of the breakers' Vitals.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -1,4 +1,4 @@
-//! Keys of requests, for [keyed breakers](crate::KeyedBreakers).
+//! Keys of requests, for a [layer with keyed breakers](crate::KeyedBreakers::by).
 
 use std::borrow::Cow;
 
@@ -41,11 +41,11 @@ pub fn authority<B>(request: &Request<B>) -> Option<Cow<'_, str>> {
 /// }
 ///
 /// let request = http::Request::builder().extension(Tenant("acme".into())).body(()).unwrap();
-/// assert_eq!(key::extension::<Tenant, _>(&request), Some("acme"));
+/// assert_eq!(key::extension::<Tenant, _>(&request).as_deref(), Some("acme"));
 /// ```
 #[must_use]
-pub fn extension<T: AsRef<str> + Clone + Send + Sync + 'static, B>(request: &Request<B>) -> Option<&str> {
-    request.extensions().get::<T>().map(AsRef::as_ref)
+pub fn extension<T: AsRef<str> + Clone + Send + Sync + 'static, B>(request: &Request<B>) -> Option<Cow<'_, str>> {
+    request.extensions().get::<T>().map(|value| value.as_ref().into())
 }
 
 fn without_user(authority: &Authority) -> &str {

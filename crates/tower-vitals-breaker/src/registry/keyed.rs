@@ -10,6 +10,8 @@ use crate::{BuildError, CircuitBreaker, CircuitBreakerBuilder, CircuitBreakers, 
 /// A breaker is made when its key comes first. Its name, and its label `breaker`, is that of the set, a slash and the key; NUL in a key
 /// becomes U+FFFD, and the name is cut to 1,024 bytes.
 ///
+/// Calls ask for it by [`try_acquire`](Self::try_acquire) and [`get`](Self::get), and layers by a function of the request: [`by`](Self::by).
+///
 /// # Budget
 /// When as many keys have breakers as may, the breaker of a new key takes the place of the one that was used least recently. It goes with
 /// all its series, and if its key comes back, it starts anew and at 0. Only a closed breaker goes to which nobody gave an order, of which

@@ -3,8 +3,10 @@
 mod difference;
 mod event;
 mod events;
+mod evict;
 pub mod key;
 mod keyed;
+mod made;
 #[allow(clippy::module_inception)]
 mod registry;
 mod set;

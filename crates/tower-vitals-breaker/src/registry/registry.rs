@@ -2,18 +2,22 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
-use tower_vitals_core::{Clock, HistogramFamily, Vitals};
+use tower_vitals_core::Vitals;
 
-use super::{Event, Status, Subscription, difference::difference, events::Events, set::Set};
+use super::{
+    Event, Status, Subscription,
+    difference::difference,
+    events::Events,
+    made::{Made, Maker},
+    set::Set,
+};
 use crate::{
     BuildError, CircuitBreaker, CircuitBreakerBuilder, KeyedBreakers,
-    durations::Durations,
     metrics::{Metrics, Row},
     settings::Settings,
-    shared::{Listener, Shared},
 };
 
 /// All breakers of a [`Vitals`]: what there is, orders by name, and what happens.
@@ -57,20 +61,6 @@ struct Known {
 enum Entry {
     One(Made),
     Set(Arc<Set>),
-}
-
-/// A breaker, and when it was made.
-pub(super) struct Made {
-    pub(super) breaker: CircuitBreaker,
-    pub(super) at: SystemTime,
-}
-
-/// What breakers are made of.
-pub(super) struct Maker {
-    pub(super) settings: Settings,
-    pub(super) clock: Clock,
-    pub(super) events: Arc<Events>,
-    pub(super) durations: Option<HistogramFamily<2>>,
 }
 
 // === impl CircuitBreakers ===
@@ -295,38 +285,6 @@ impl Known {
                 Err(BuildError::setting(name, rule))
             }
             None => Ok(()),
-        }
-    }
-}
-
-// === impl Made ===
-
-impl Made {
-    pub(super) fn row(&self) -> Row {
-        Row::of(self.breaker.shared(), self.at)
-    }
-}
-
-// === impl Maker ===
-
-impl Maker {
-    /// A breaker, whose making is noted but not told.
-    pub(super) fn make(&self, name: &str) -> Made {
-        let listener: Arc<dyn Listener> = self.events.clone();
-        self.make_with(name, listener)
-    }
-
-    pub(super) fn make_with(&self, name: &str, listener: Arc<dyn Listener>) -> Made {
-        let durations = self.durations.clone().map(|family| Durations::new(family, name));
-        let at = self.clock.wall(self.clock.now());
-        let shared = Shared::new(name, self.settings.clone(), self.clock.clone(), listener, durations);
-        self.events.push(Event::Created {
-            breaker: name.into(),
-            at,
-        });
-        Made {
-            breaker: CircuitBreaker::new(shared),
-            at,
         }
     }
 }

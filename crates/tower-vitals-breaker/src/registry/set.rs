@@ -2,7 +2,6 @@
 
 use std::{
     borrow::Cow,
-    cmp::Reverse,
     hash::BuildHasher,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
@@ -15,12 +14,12 @@ use foldhash::fast::RandomState;
 use tower_vitals_core::{LONGEST_VALUE, OTHER, label_value, table::Table};
 
 use super::{
-    Event,
     events::Events,
-    registry::{Made, Maker},
+    evict::Candidate,
+    made::{Made, Maker},
 };
 use crate::{
-    CircuitBreaker, Mode, durations,
+    CircuitBreaker,
     machine::Change,
     metrics::Row,
     settings::Settings,
@@ -30,31 +29,25 @@ use crate::{
 /// The breakers of a set.
 pub(crate) struct Set {
     name: Box<str>,
-    maker: Maker,
+    pub(super) maker: Maker,
     most: usize,
-    breakers: Table<Keyed>,
+    pub(super) breakers: Table<Keyed>,
     hasher: RandomState,
     /// What is used from now on was used later than what was made before, even if the clock does not tell the two apart.
     epoch: AtomicU64,
     /// Held while a breaker is made or evicted, so that no key has two.
     makers: Mutex<Vec<Candidate>>,
-    evictions: AtomicU64,
+    pub(super) evictions: AtomicU64,
     other: OnceLock<Made>,
     overflow: Box<dyn Fn() + Send + Sync>,
     made: SystemTime,
 }
 
 /// The breaker of a key.
-struct Keyed {
-    made: Made,
-    hash: u64,
-    used: AtomicU64,
-}
-
-/// A breaker that may go unless it is used meanwhile.
-struct Candidate {
-    number: usize,
-    used: u64,
+pub(super) struct Keyed {
+    pub(super) made: Made,
+    pub(super) hash: u64,
+    pub(super) used: AtomicU64,
 }
 
 /// Uses are noted no more often than this, so that threads that use the same key seldom write: a millisecond.
@@ -198,74 +191,6 @@ impl Set {
         made
     }
 
-    /// Lets the least recently used of the breakers go that may. `false` when none may.
-    fn evict(&self, candidates: &mut Vec<Candidate>) -> bool {
-        if self.evict_one_of(candidates) {
-            return true;
-        }
-        *candidates = self.candidates();
-        self.evict_one_of(candidates)
-    }
-
-    fn evict_one_of(&self, candidates: &mut Vec<Candidate>) -> bool {
-        while let Some(candidate) = candidates.pop() {
-            if self.evict_candidate(&candidate) {
-                return true;
-            }
-        }
-        false
-    }
-
-    /// All that may go now, the least recently used last. As long as one of them is not used, nothing else becomes less recently used
-    /// than it, so the list serves until it is used up.
-    fn candidates(&self) -> Vec<Candidate> {
-        let candidate = |number| {
-            let keyed = self.breakers.slot(number).filter(|keyed| keyed.may_go())?;
-            let used = keyed.used.load(Ordering::Relaxed);
-            Some(Candidate { number, used })
-        };
-        let mut candidates: Vec<_> = (0..self.breakers.end()).filter_map(candidate).collect();
-        candidates.sort_by_key(|candidate| Reverse((candidate.used, candidate.number)));
-        candidates
-    }
-
-    fn evict_candidate(&self, candidate: &Candidate) -> bool {
-        let may_go = |keyed: &Keyed| keyed.used.load(Ordering::Relaxed) == candidate.used && keyed.may_go();
-        let taken = self.breakers.take_slot(candidate.number, |keyed| keyed.hash, may_go);
-        let Some(Keyed { made, hash, used }) = taken else {
-            return false;
-        };
-        let Made { breaker, at } = made;
-        let shared = Arc::clone(breaker.shared());
-        drop(breaker);
-        if Arc::strong_count(&shared) > 1 {
-            // A service has a handle of its own. Who misses the breaker meanwhile waits for its maker's lock, which we hold.
-            self.put_back(shared, at, hash, used);
-            return false;
-        }
-        let breaker: Arc<str> = shared.name().into();
-        // Its handles to series go first, because what is held stays.
-        drop(shared);
-        if let Some(family) = &self.maker.durations {
-            durations::remove(family, &breaker);
-        }
-        self.evictions.fetch_add(1, Ordering::Relaxed);
-        let at = self.maker.clock.wall(self.maker.clock.now());
-        self.maker.events.push(Event::Evicted { breaker, at });
-        true
-    }
-
-    fn put_back(&self, shared: Arc<Shared>, at: SystemTime, hash: u64, used: AtomicU64) {
-        let name = shared.name().to_owned();
-        let breaker = CircuitBreaker::of(shared);
-        let made = Made { breaker, at };
-        let is = |keyed: &Keyed| keyed.made.breaker.name() == name;
-        let put = self
-            .breakers
-            .get_or_insert(hash, is, usize::MAX, |_| Keyed { made, hash, used });
-        debug_assert!(put.is_some(), "there is room without limit");
-    }
-
     fn take_used<R>(&self, keyed: &Keyed, take: impl FnOnce(&CircuitBreaker) -> R) -> R {
         let now = self.now();
         let used = keyed.used.load(Ordering::Relaxed);
@@ -302,14 +227,6 @@ impl Set {
     }
 }
 
-impl Keyed {
-    /// Whether nobody would miss it: it is closed, nobody gave it an order, and nobody holds it, as a call in flight does.
-    fn may_go(&self) -> bool {
-        let word = self.made.breaker.shared().word();
-        word.is_closed() && word.mode() == Mode::Auto && !self.made.breaker.is_held()
-    }
-}
-
 /// Listens to a breaker only once it is as it should be.
 struct Later {
     events: Arc<Events>,
@@ -340,7 +257,7 @@ mod tests {
     fn a_breaker_of_which_a_service_has_a_handle_of_its_own_stays() {
         let vitals = Vitals::new();
         let keyed = CircuitBreaker::builder("set").keyed(&vitals, 2).unwrap();
-        let of_service = keyed.get("a").spread();
+        let of_service = keyed.get("a").copies();
         for key in ["b", "c", "d"] {
             let _ = keyed.get(key);
         }

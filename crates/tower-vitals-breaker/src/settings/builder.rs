@@ -61,6 +61,13 @@ pub(crate) struct Settings {
     pub(crate) semantics: Semantics,
 }
 
+impl Settings {
+    /// Whether calls are timed: for what is slow, or for the histogram.
+    pub(crate) fn is_timed(&self) -> bool {
+        self.slow.is_some() || self.call_durations
+    }
+}
+
 /// What opens a breaker.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Trip {

@@ -31,7 +31,7 @@ pub(crate) enum Judged {
     /// After every result.
     EveryResult,
     /// After failures and slow calls.
-    #[cfg_attr(not(test), allow(dead_code))]
+    #[cfg_attr(any(not(test), loom), allow(dead_code))]
     Failures,
 }
 
@@ -39,7 +39,7 @@ pub(crate) enum Judged {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reaches {
     AtLeast,
-    #[cfg_attr(not(test), allow(dead_code))]
+    #[cfg_attr(any(not(test), loom), allow(dead_code))]
     Above,
 }
 
@@ -49,7 +49,7 @@ pub(crate) enum Verdicts {
     /// As soon as no result that is missing can change it.
     WhenCertain,
     /// When all results are there.
-    #[cfg_attr(not(test), allow(dead_code))]
+    #[cfg_attr(any(not(test), loom), allow(dead_code))]
     AfterAll,
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Both kinds slide: each result pushes out what is too old, and nothing else. A window is empty when its breaker closes.
 ///
 /// # Cost
-/// A time window takes 240 bytes for each shard of threads that call (at most eight), and its threads do not write to the same memory.
+/// A time window takes 400 bytes for each shard of threads that call (at most eight), and its threads do not write to the same memory.
 /// A window of calls takes eight bytes for each call, and all threads write to one word of it, so prefer a time window where many
 /// threads call much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,5 @@
-use super::{Model, Order, Told, Went};
-use crate::{Mode, State, TransitionReason, reference::plan::OpenTime};
+use super::{Model, Told, Went};
+use crate::{Mode, State, TransitionReason, machine::Order, reference::plan::OpenTime};
 
 impl Model {
     pub(in super::super) fn order(&mut self, order: Order, now: u64) {
@@ -10,6 +10,7 @@ impl Model {
                 let is_open = self.state == State::Open;
                 let went = (!is_open).then(|| self.go(State::Open, TransitionReason::Forced, now, until));
                 self.until = until;
+                self.asks.clear();
                 Told { went, mode }
             }
             Order::Disable if self.mode == Mode::Disabled => return,
@@ -20,9 +21,9 @@ impl Model {
             }
             Order::Shadow | Order::Release => {
                 let is_shadow = matches!(order, Order::Shadow);
-                let was_forced = self.mode == Mode::ForcedOpen;
+                let is_forced = self.mode_at(now) == Mode::ForcedOpen;
                 let mode = self.turn(if is_shadow { Mode::Shadow } else { Mode::Auto });
-                let went = was_forced.then(|| self.close(TransitionReason::Released, now));
+                let went = is_forced.then(|| self.close(TransitionReason::Released, now));
                 Told { went, mode }
             }
             Order::Reset => {
@@ -79,6 +80,9 @@ impl Model {
         let from = std::mem::replace(&mut self.state, to);
         self.epoch += 1;
         (self.since, self.until) = (now, until);
+        if from != to {
+            self.went = now;
+        }
         (from, to, reason, now, until)
     }
 
