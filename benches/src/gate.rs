@@ -4,7 +4,7 @@
 //! file are part of what is measured: a change of either may need new ceilings.
 
 use crate::{
-    Result, memory,
+    Result, breaker, memory,
     requests::counts,
     scrape::{self, Kind, LIBRARIES, Work},
 };
@@ -54,6 +54,15 @@ pub(crate) fn run() -> Result<()> {
 }
 
 fn measure() -> Result<Vec<Figure>> {
+    let mut figures = requests()?;
+    figures.extend(series()?);
+    figures.push(scrape_peak()?);
+    figures.extend(breakers()?);
+    Ok(figures)
+}
+
+/// What a layer adds to each request.
+fn requests() -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     for (base, entry, name) in [
         ("bare", "tower-vitals", "request"),
@@ -82,6 +91,12 @@ fn measure() -> Result<Vec<Figure>> {
             });
         }
     }
+    Ok(figures)
+}
+
+/// What a series holds.
+fn series() -> Result<Vec<Figure>> {
+    let mut figures = Vec::new();
     for (kind, name) in [
         (Kind::Counters, "counter_series_held"),
         (Kind::Histograms, "histogram_series_held"),
@@ -91,17 +106,38 @@ fn measure() -> Result<Vec<Figure>> {
             value: memory::per_series(&LIBRARIES[0], Work::of_label_sets(kind, 10_000))?,
         });
     }
-    let scrape = scrape::heap_of(
-        &LIBRARIES[0],
-        Work {
-            kind: Kind::Counters,
-            lines: 100_000,
-        },
-    )?;
-    figures.push(Figure {
+    Ok(figures)
+}
+
+fn scrape_peak() -> Result<Figure> {
+    let work = Work {
+        kind: Kind::Counters,
+        lines: 100_000,
+    };
+    Ok(Figure {
         name: "scrape_peak".to_owned(),
-        value: scrape.peak,
-    });
+        value: scrape::heap_of(&LIBRARIES[0], work)?.peak,
+    })
+}
+
+/// What a breaker adds to each call.
+fn breakers() -> Result<Vec<Figure>> {
+    let mut figures = Vec::new();
+    for (base, entry, name) in [
+        ("bare service", "tower-vitals", "breaker_service"),
+        ("bare service", "tower-vitals, count window", "breaker_count_window"),
+        ("bare future", "tower-vitals, future", "breaker_future"),
+        ("bare function", "tower-vitals, permit", "breaker_permit"),
+    ] {
+        for (state, added) in breaker::added(base, entry)? {
+            for (unit, value) in [("instructions", added.instructions), ("allocations", added.allocations)] {
+                figures.push(Figure {
+                    name: format!("{name}_{state}_{unit}"),
+                    value,
+                });
+            }
+        }
+    }
     Ok(figures)
 }
 

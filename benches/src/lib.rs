@@ -24,6 +24,7 @@ mod scrape;
 mod section;
 mod stall;
 mod table;
+mod times;
 mod unlabelled;
 mod versions;
 

@@ -34,6 +34,13 @@ pub(crate) struct Added {
     pub(crate) pairs: usize,
 }
 
+impl Added {
+    /// How many times as much this adds as another.
+    pub(crate) fn of(self, whole: Self) -> f64 {
+        self.added.median / whole.added.median
+    }
+}
+
 /// Measures a group on that many threads, each of which does it `batch` times in a batch: so few that most run undisturbed. The first
 /// of the group is what the others add to; against itself, it shows the noise. There is no figure where no batch ran undisturbed.
 pub(crate) fn measure<E: Entry>(group: &[E], threads: usize, batch: u32) -> Result<Vec<Option<Added>>> {

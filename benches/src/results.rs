@@ -129,7 +129,8 @@ fn gate() -> Result<Section> {
              bytes; `request_with_known_user` what it adds to that when middleware says who makes the request, and the user's hash is \
              counted; `request_outside` what it adds to a service without a Router and with `route_with`, both \
              with route, method, status, auth type and outcome; `series_held` is heap, `scrape_peak` that of a scrape of 100,000 \
-             counters.\n\n```text\n{}```\n",
+             counters. `breaker` is what our circuit breaker adds to a call, closed and open: around a Tower service, with a window of \
+             time and with one of calls, around a future, and by a permit.\n\n```text\n{}```\n",
             table::align(&[vec![heading], rows].concat()),
         ),
     })

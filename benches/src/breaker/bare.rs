@@ -21,21 +21,11 @@ pub(super) fn service() -> impl Breaker {
 }
 
 /// A future that is ready, polled once.
-#[derive(Clone, Debug)]
-pub(super) struct Future;
-
-impl Breaker for Future {
-    fn call(&mut self, answer: Answer) -> Outcome {
-        Outcome::of(&call::finish(ready(answer)))
-    }
+pub(super) fn future() -> impl Breaker {
+    |answer| Outcome::of(&call::finish(ready(answer)))
 }
 
 /// A function, called.
-#[derive(Clone, Debug)]
-pub(super) struct Function;
-
-impl Breaker for Function {
-    fn call(&mut self, answer: Answer) -> Outcome {
-        Outcome::of(&identity(answer))
-    }
+pub(super) fn function() -> impl Breaker {
+    |answer| Outcome::of(&identity(answer))
 }

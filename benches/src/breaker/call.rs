@@ -35,6 +35,13 @@ pub(super) trait Breaker: Clone + Send + 'static {
     fn call(&mut self, answer: Answer) -> Outcome;
 }
 
+impl<F: FnMut(Answer) -> Outcome + Clone + Send + 'static> Breaker for F {
+    #[inline]
+    fn call(&mut self, answer: Answer) -> Outcome {
+        self(answer)
+    }
+}
+
 /// What a breaker does while it is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
@@ -194,23 +201,15 @@ mod tests {
     use super::*;
 
     /// Rejects once it has seen that many failures.
-    #[derive(Clone, Debug)]
-    struct After(Arc<AtomicU32>);
-
-    fn after(failures: u32) -> After {
-        After(Arc::new(failures.into()))
-    }
-
-    impl Breaker for After {
-        fn call(&mut self, answer: Answer) -> Outcome {
-            match (self.0.load(Relaxed), answer) {
-                (0, _) => Outcome::Rejected,
-                (left, Err(Failed)) => {
-                    self.0.store(left - 1, Relaxed);
-                    Outcome::Failure
-                }
-                (_, Ok(())) => Outcome::Success,
+    fn after(failures: u32) -> impl Breaker {
+        let left = Arc::new(AtomicU32::new(failures));
+        move |answer| match (left.load(Relaxed), answer) {
+            (0, _) => Outcome::Rejected,
+            (before, Err(Failed)) => {
+                left.store(before - 1, Relaxed);
+                Outcome::Failure
             }
+            (_, Ok(())) => Outcome::Success,
         }
     }
 

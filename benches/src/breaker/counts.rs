@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{
-    call::FUNCTION,
+    call::{FUNCTION, State},
     entries::{self, Case},
 };
 use crate::{
@@ -18,9 +18,9 @@ pub(super) const CALLS: u32 = 1_000;
 
 /// What one call takes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Counts {
-    pub(super) instructions: f64,
-    pub(super) allocations: f64,
+pub(crate) struct Counts {
+    pub(crate) instructions: f64,
+    pub(crate) allocations: f64,
     pub(super) bytes: f64,
 }
 
@@ -34,6 +34,24 @@ pub(super) fn of(case: Case) -> Result<Counts> {
         allocations,
         bytes,
     })
+}
+
+/// What an entry adds to each call of another, by the state of its breaker.
+pub(crate) fn added(base: &str, entry: &str) -> Result<[(&'static str, Counts); 2]> {
+    let base = of(entries::find(base, State::Closed.name())?)?;
+    let in_state = |state: State| Ok((state.name(), of(entries::find(entry, state.name())?)?.beyond(base)));
+    let [closed, open] = State::ALL.map(|state| -> Result<_> { in_state(state) });
+    Ok([closed?, open?])
+}
+
+impl Counts {
+    pub(super) fn beyond(self, base: Self) -> Self {
+        Self {
+            instructions: self.instructions - base.instructions,
+            allocations: self.allocations - base.allocations,
+            bytes: self.bytes - base.bytes,
+        }
+    }
 }
 
 /// The same by a program that is built with no rivals but the breakers, and them without metrics.

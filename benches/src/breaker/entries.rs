@@ -5,6 +5,7 @@ use super::rivals::{failsafe, recloser, tower_resilience};
 use super::{
     bare,
     call::{self, State},
+    ours,
 };
 use crate::{
     Result,
@@ -94,6 +95,16 @@ const SERVICES: &[Entry] = &[
         make: |state, threads| call::through(bare::service(), state, threads),
         is_timed: ALWAYS,
     },
+    Entry {
+        name: OURS,
+        make: |state, threads| call::through(ours::service(), state, threads),
+        is_timed: ALWAYS,
+    },
+    Entry {
+        name: "tower-vitals, count window",
+        make: |state, threads| call::through(ours::count_window(), state, threads),
+        is_timed: ALWAYS,
+    },
     #[cfg(feature = "rival-breakers")]
     Entry {
         name: RESILIENCE,
@@ -111,7 +122,12 @@ const SERVICES: &[Entry] = &[
 const FUTURES: &[Entry] = &[
     Entry {
         name: "bare future",
-        make: |state, threads| call::through(bare::Future, state, threads),
+        make: |state, threads| call::through(bare::future(), state, threads),
+        is_timed: ALWAYS,
+    },
+    Entry {
+        name: "tower-vitals, future",
+        make: |state, threads| call::through(ours::future(), state, threads),
         is_timed: ALWAYS,
     },
     #[cfg(feature = "rival-breakers")]
@@ -131,7 +147,12 @@ const FUTURES: &[Entry] = &[
 const FUNCTIONS: &[Entry] = &[
     Entry {
         name: "bare function",
-        make: |state, threads| call::through(bare::Function, state, threads),
+        make: |state, threads| call::through(bare::function(), state, threads),
+        is_timed: ALWAYS,
+    },
+    Entry {
+        name: "tower-vitals, permit",
+        make: |state, threads| call::through(ours::permit(), state, threads),
         is_timed: ALWAYS,
     },
     #[cfg(feature = "rival-breakers")]

@@ -1,6 +1,10 @@
 //! How all of it was measured.
 
-use super::{counts::CALLS, entries::PACKAGES, report::BATCH};
+use super::{
+    counts::CALLS,
+    entries::{OURS, PACKAGES},
+    report::BATCH,
+};
 use crate::{callgrind, method, pairs::PAIRS, versions};
 
 pub(super) fn method() -> String {
@@ -45,20 +49,24 @@ fn call() -> String {
 }
 
 fn entries() -> String {
+    let ours = format!(
+        "`{OURS}` counts every call for Prometheus, as it always does. Its settings are its defaults, a window of time, or 100 calls \
+         for `count window`; `permit` is `try_acquire` and `record_result` around the function."
+    );
     let metrics = if cfg!(feature = "rivals") {
         "tower-resilience-circuitbreaker records through the crate metrics into the recorder of metrics-exporter-prometheus, which queues \
          what histograms get for an upkeep that is not run here; `without metrics` is by a program of its own, built without that \
-         feature. "
+         feature."
     } else {
-        "tower-resilience-circuitbreaker is built without its metrics. "
+        "tower-resilience-circuitbreaker is built without its metrics."
     };
-    let rivals = "failsafe and recloser have no metrics. Settings are each library's defaults, with an hour in which it stays open and \
-                  for `time window` 10 s to look back: in these it looks at every call that it has had, 1,500 on average, so it is \
-                  not timed.";
+    let rivals = "failsafe and recloser have no metrics. Settings are each library's defaults, too, with 10 s to look back for \
+                  `time window`: in these it looks at every call that it has had, 1,500 on average, so it is not timed.";
+    let open = "All stay open for an hour.";
     if cfg!(feature = "rival-breakers") {
-        format!("{metrics}{rivals}")
+        format!("{ours} {metrics} {rivals} {open}")
     } else {
-        "what is called, without a breaker.".to_owned()
+        format!("{ours} {open}")
     }
 }
 

@@ -7,11 +7,17 @@ mod call;
 mod counts;
 mod entries;
 mod method;
+mod ours;
 mod report;
 #[cfg(feature = "rival-breakers")]
 mod rivals;
 
+use std::time::Duration;
+
 pub(crate) use self::{
-    counts::{child, on_heap},
+    counts::{added, child, on_heap},
     report::run,
 };
+
+/// How long a breaker stays open.
+const OPEN: Duration = Duration::from_secs(60 * 60);

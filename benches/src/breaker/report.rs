@@ -11,6 +11,7 @@ use crate::{
     pairs::{self, Added},
     section::{Goal, Section},
     table,
+    times::{self, Line, Times},
 };
 
 /// Calls of a batch that is timed, on each thread.
@@ -26,8 +27,7 @@ struct Counted {
 /// What a case adds to the base of its block, where it is timed.
 pub(super) struct Timed {
     case: Case,
-    one: Option<Added>,
-    two: Option<Added>,
+    times: Times,
 }
 
 /// Measures every entry.
@@ -65,7 +65,7 @@ fn goals(counted: &[Counted], timed: &[Vec<Timed>]) -> Vec<Goal> {
             State::Closed => "breaker: added time on two threads while closed, of that on one",
             State::Open => "breaker: added time on two threads while open, of that on one",
         };
-        Some(Goal::at_most(what, of(timed.two?, timed.one?), 1.5, "times"))
+        Some(Goal::at_most(what, timed.times.two?.of(timed.times.one?), 1.5, "times"))
     });
     counts.chain(times).collect()
 }
@@ -95,7 +95,12 @@ fn time(block: &Block) -> Result<Vec<Timed>> {
     let [one, two] = [time_on(&cases, 1)?, time_on(&cases, 2)?];
     let threads = one.into_iter().zip(two);
     let timed = cases.into_iter().zip(threads);
-    Ok(timed.map(|(case, (one, two))| Timed { case, one, two }).collect())
+    Ok(timed
+        .map(|(case, (one, two))| Timed {
+            case,
+            times: Times { one, two },
+        })
+        .collect())
 }
 
 /// Those of the cases that are timed on that many threads.
@@ -136,69 +141,24 @@ fn counts_table(blocks: &[Counted]) -> String {
 }
 
 fn times_table(blocks: &[Vec<Timed>]) -> String {
-    let heading = [
-        "",
-        "1 thread",
-        "half",
-        "pairs",
-        "x ours",
-        "2 threads",
-        "half",
-        "pairs",
-        "2 / 1",
-    ]
-    .map(str::to_owned);
-    let rows = blocks.iter().flat_map(|block| {
+    let lines = blocks.iter().flat_map(|block| {
         block.iter().enumerate().map(move |(place, timed)| {
             let ours = block
                 .iter()
                 .find(|ours| ours.is_ours() && ours.case.state == timed.case.state);
-            // What the base adds to itself is noise, whose ratios say nothing.
-            let ratio = |part: Option<Added>, whole: Option<Added>| match (place, part, whole) {
-                (1.., Some(part), Some(whole)) => format!("{:.2}", of(part, whole)),
-                _ => "-".to_owned(),
-            };
-            let [one, one_half, one_pairs] = cells(timed.one);
-            let [two, two_half, two_pairs] = cells(timed.two);
-            [
-                format!("{}, {}", timed.case.entry.name, timed.case.state.name()),
-                one,
-                one_half,
-                one_pairs,
-                ratio(timed.one, ours.and_then(|ours| ours.one)),
-                two,
-                two_half,
-                two_pairs,
-                ratio(timed.two, timed.one),
-            ]
+            Line {
+                name: format!("{}, {}", timed.case.entry.name, timed.case.state.name()),
+                is_base: place == 0,
+                times: timed.times,
+                whole: ours.map(|ours| ours.times),
+            }
         })
     });
-    table::align(&[heading].into_iter().chain(rows).collect::<Vec<_>>())
-}
-
-fn cells(added: Option<Added>) -> [String; 3] {
-    match added {
-        Some(Added { added, pairs, .. }) => [format!("{:+.1}", added.median), added.spread(1), pairs.to_string()],
-        None => ["-"; 3].map(str::to_owned),
-    }
-}
-
-fn of(part: Added, whole: Added) -> f64 {
-    part.added.median / whole.added.median
+    times::table("ours", 1, lines)
 }
 
 impl Timed {
     fn is_ours(&self) -> bool {
         self.case.entry.name.starts_with(OURS)
-    }
-}
-
-impl Counts {
-    fn beyond(self, base: Self) -> Self {
-        Self {
-            instructions: self.instructions - base.instructions,
-            allocations: self.allocations - base.allocations,
-            bytes: self.bytes - base.bytes,
-        }
     }
 }

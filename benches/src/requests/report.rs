@@ -9,9 +9,8 @@ use super::{
 use crate::{
     Result,
     pairs::{self, Added},
-    quartiles::Quartiles,
     section::{Goal, Section},
-    table,
+    table, times,
 };
 
 /// Requests of a batch that is timed, on each thread.
@@ -57,15 +56,19 @@ pub(crate) fn run() -> Result<Section> {
 /// What our layer has to keep to, beside the counts that the gate holds.
 fn goals(timed: &Found<Times>) -> Result<Vec<Goal>> {
     let (unlabelled, ours) = (get(timed, UNLABELLED)?, get(timed, OURS)?);
-    let [one, two] = [ours.one.added.median, ours.two.added.median];
     Ok(vec![
         Goal::at_most(
             "request: added time, of what unlabelled atomics add",
-            one / unlabelled.one.added.median,
+            ours.one.of(unlabelled.one),
             1.3,
             "times",
         ),
-        Goal::at_most("request: added time on two threads, of that on one", two / one, 1.2, "times"),
+        Goal::at_most(
+            "request: added time on two threads, of that on one",
+            ours.two.of(ours.one),
+            1.2,
+            "times",
+        ),
     ])
 }
 
@@ -112,41 +115,23 @@ fn counts_table(blocks: &[Found<Counts>]) -> String {
 }
 
 fn times_table(blocks: &[Found<Times>]) -> String {
-    let heading = [
-        "",
-        "1 thread",
-        "half",
-        "pairs",
-        "x unlabelled",
-        "2 threads",
-        "half",
-        "pairs",
-        "2 / 1",
-    ]
-    .map(str::to_owned);
-    let rows = blocks.iter().flat_map(|block| {
+    let lines = blocks.iter().flat_map(|block| {
         let unlabelled = block.iter().find(|(entry, _)| entry.name == UNLABELLED);
-        block.iter().enumerate().map(move |(place, (entry, times))| {
-            let [one, two] = [times.one.added, times.two.added];
-            // What the base adds to itself is noise, whose ratios say nothing.
-            let of = |part: Quartiles, whole: Quartiles| match place {
-                0 => "-".to_owned(),
-                _ => format!("{:.2}", part.median / whole.median),
-            };
-            [
-                entry.name.to_owned(),
-                format!("{:+.0}", one.median),
-                one.spread(0),
-                times.one.pairs.to_string(),
-                unlabelled.map_or("-".to_owned(), |(_, unlabelled)| of(one, unlabelled.one.added)),
-                format!("{:+.0}", two.median),
-                two.spread(0),
-                times.two.pairs.to_string(),
-                of(two, one),
-            ]
+        block.iter().enumerate().map(move |(place, (entry, times))| times::Line {
+            name: entry.name.to_owned(),
+            is_base: place == 0,
+            times: times.to_show(),
+            whole: unlabelled.map(|(_, unlabelled)| unlabelled.to_show()),
         })
     });
-    table::align(&[heading].into_iter().chain(rows).collect::<Vec<_>>())
+    times::table("unlabelled", 0, lines)
+}
+
+impl Times {
+    fn to_show(self) -> times::Times {
+        let (one, two) = (Some(self.one), Some(self.two));
+        times::Times { one, two }
+    }
 }
 
 fn throughput_table(found: &Found<Throughput>) -> String {

@@ -7,23 +7,19 @@ use failsafe::{
     futures::CircuitBreaker as CircuitBreakerOfFutures,
 };
 
-use super::OPEN;
-use crate::breaker::call::{self, Answer, Breaker, Failed, Outcome};
-
-/// Its call of a future.
-#[derive(Clone, Debug)]
-struct Future<B>(B);
-
-/// Its call of a function.
-#[derive(Clone, Debug)]
-struct Function<B>(B);
+use crate::breaker::{
+    OPEN,
+    call::{self, Breaker, Failed, Outcome},
+};
 
 pub(in crate::breaker) fn future() -> impl Breaker {
-    Future(breaker())
+    let breaker = breaker();
+    move |answer| outcome(&call::finish(CircuitBreakerOfFutures::call(&breaker, ready(answer))))
 }
 
 pub(in crate::breaker) fn function() -> impl Breaker {
-    Function(breaker())
+    let breaker = breaker();
+    move |answer| outcome(&CircuitBreaker::call(&breaker, || answer))
 }
 
 /// What `Config::new` makes, with another time to stay open.
@@ -32,26 +28,6 @@ fn breaker() -> StateMachine<impl FailurePolicy + Send + Sync + 'static, impl In
     let rate = failure_policy::success_rate_over_time_window(0.8, 5, Duration::from_secs(30), backoff.clone());
     let policy = rate.or_else(failure_policy::consecutive_failures(5, backoff));
     Config::new().failure_policy(policy).build()
-}
-
-impl<P, I> Breaker for Future<StateMachine<P, I>>
-where
-    P: FailurePolicy + Send + Sync + 'static,
-    I: Instrument + Send + Sync + 'static,
-{
-    fn call(&mut self, answer: Answer) -> Outcome {
-        outcome(&call::finish(CircuitBreakerOfFutures::call(&self.0, ready(answer))))
-    }
-}
-
-impl<P, I> Breaker for Function<StateMachine<P, I>>
-where
-    P: FailurePolicy + Send + 'static,
-    I: Instrument + Send + Sync + 'static,
-{
-    fn call(&mut self, answer: Answer) -> Outcome {
-        outcome(&CircuitBreaker::call(&self.0, || answer))
-    }
 }
 
 fn outcome(result: &Result<(), Error<Failed>>) -> Outcome {

@@ -2,11 +2,6 @@
 //!
 //! Settings are each library's own defaults, but a breaker that is open stays so for as long as anybody measures.
 
-use std::time::Duration;
-
 pub(super) mod failsafe;
 pub(super) mod recloser;
 pub(super) mod tower_resilience;
-
-/// How long a breaker stays open.
-const OPEN: Duration = Duration::from_secs(60 * 60);

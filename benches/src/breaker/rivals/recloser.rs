@@ -4,39 +4,23 @@ use std::{future::ready, sync::Arc};
 
 use recloser::{AsyncRecloser, Error, Recloser};
 
-use super::OPEN;
-use crate::breaker::call::{self, Answer, Breaker, Failed, Outcome};
-
-/// Its call of a future.
-#[derive(Clone, Debug)]
-struct Future(AsyncRecloser);
-
-/// Its call of a function.
-#[derive(Clone, Debug)]
-struct Function(Arc<Recloser>);
+use crate::breaker::{
+    OPEN,
+    call::{self, Breaker, Failed, Outcome},
+};
 
 pub(in crate::breaker) fn future() -> impl Breaker {
-    Future(breaker().into())
+    let breaker = AsyncRecloser::from(breaker());
+    move |answer| outcome(&call::finish(breaker.call(ready(answer))))
 }
 
 pub(in crate::breaker) fn function() -> impl Breaker {
-    Function(Arc::new(breaker()))
+    let breaker = Arc::new(breaker());
+    move |answer| outcome(&breaker.call(|| answer))
 }
 
 fn breaker() -> Recloser {
     Recloser::custom().open_wait(OPEN).build()
-}
-
-impl Breaker for Future {
-    fn call(&mut self, answer: Answer) -> Outcome {
-        outcome(&call::finish(self.0.call(ready(answer))))
-    }
-}
-
-impl Breaker for Function {
-    fn call(&mut self, answer: Answer) -> Outcome {
-        outcome(&self.0.call(|| answer))
-    }
 }
 
 fn outcome(result: &Result<(), Error<Failed>>) -> Outcome {

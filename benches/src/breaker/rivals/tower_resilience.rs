@@ -8,9 +8,8 @@ use tower_resilience_circuitbreaker::{
     CircuitBreakerConfigBuilder, CircuitBreakerError, CircuitBreakerLayer, DefaultClassifier, SlidingWindowType,
 };
 
-use super::OPEN;
 use crate::breaker::{
-    bare,
+    OPEN, bare,
     call::{self, Breaker, Failed, Outcome, State},
 };
 #[cfg(feature = "rivals")]
