@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::{SinkExt, StreamExt};
 use http::Request;
 use libtest_mimic::{Arguments, Failed, Trial};
 use tests::client::{Client, get};
@@ -11,7 +12,11 @@ use tests::example::{Example, PAUSE, SOON, program};
 use tests::exchange::Answer;
 use tests::required::{run, trial};
 use tests::until::until_async;
-use tokio::time::Instant;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+use tokio_tungstenite::client_async;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
 use tonic::transport::Channel;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -29,6 +34,7 @@ fn main() {
         example("hyper_server", "stops", hyper_server_stops),
         example("outbound", "counts_both_sides", outbound),
         example("tonic_server", "counts_and_stops", tonic_server),
+        example("ws_echo", "says_it_again", ws_echo),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
@@ -351,5 +357,45 @@ async fn tonic_server(program: &Path) -> Result<(), Failed> {
     server.shows("http_requests_total{", vec![once.to_owned()]).await?;
     server.signal("INT")?;
     assert_eq!(server.exit_code().await?, 0);
+    Ok(())
+}
+
+async fn ws_echo(program: &Path) -> Result<(), Failed> {
+    let server = Example::start(program, &[]).await?;
+    let page = server.client().await?.send(get("/")).await?;
+    assert!(
+        page.text()?.contains("new WebSocket(`ws://${location.host}/ws`)"),
+        "{}",
+        page.text()?
+    );
+    let stream = TcpStream::connect(server.addr()).await?;
+    let (mut socket, _) = client_async(format!("ws://{}/ws", server.addr()), stream).await?;
+    for text in ["hello", "and again"] {
+        socket.send(Message::text(text)).await?;
+        let back = timeout(SOON, socket.next()).await?.ok_or("it ended")??;
+        assert_eq!(back, Message::text(text));
+    }
+    let shows = async |name: &str, rest: &str| {
+        let start = format!("{name}{{");
+        server.shows(&start, vec![format!("{start}endpoint=\"/ws\"{rest}")]).await
+    };
+    shows("websocket_connections", r#",http_version="1.1"} 1"#).await?;
+    shows("websocket_handshakes_total", r#",outcome="established"} 1"#).await?;
+    shows("websocket_messages_flushed_total", "} 2").await?;
+    shows("websocket_bytes_flushed_total", "} 14").await?;
+    let code = CloseFrame {
+        code: CloseCode::Away,
+        reason: "the page is left".into(),
+    };
+    socket.close(Some(code)).await?;
+    let reply = timeout(SOON, socket.next()).await?.ok_or("no reply")??;
+    assert!(reply.is_close(), "{reply:?}");
+    let closed = r#",initiator="remote",cause="close_frame",code="1001"} 1"#;
+    shows("websocket_connections_closed_total", closed).await?;
+    shows("websocket_connections", r#",http_version="1.1"} 0"#).await?;
+    let request = r#"http_requests_total{method="GET",route="/ws",status="101",auth_type="none",outcome="completed"} 1"#;
+    server
+        .shows("http_requests_total{method=\"GET\",route=\"/ws\"", vec![request.to_owned()])
+        .await?;
     Ok(())
 }

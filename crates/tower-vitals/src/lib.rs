@@ -32,6 +32,14 @@ pub use tower_vitals_http::{
 #[doc(inline)]
 pub use tower_vitals_http::{ReqwestFuture, ReqwestService};
 
+#[cfg(feature = "ws")]
+#[doc(inline)]
+pub use tower_vitals_ws::{self as ws, MeteredWebSocket, WebSocketLayer, WebSockets};
+
+#[cfg(all(feature = "axum", feature = "ws"))]
+#[doc(inline)]
+pub use tower_vitals_ws::MeteredUpgrade;
+
 #[cfg(feature = "exposition")]
 #[doc(inline)]
 pub use tower_vitals_exposition::{MetricsRoute, ProtocolKind, ScrapeBody};

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write, fs, path::PathBuf};
 
 use tower_vitals::{
     CircuitBreaker, ClientMetricsLayer, Descriptor, IdHasher, Label, LabelValues, MetricsLayer, MetricsRoute, PrincipalIds,
-    Vitals,
+    Vitals, WebSockets,
 };
 
 const BEGIN: &str = "<!-- made from the catalogue: begin -->\n";
@@ -18,6 +18,7 @@ fn the_tables_are_those_of_the_catalogue() {
     let _client = ClientMetricsLayer::new(&vitals, "target");
     let _errors = vitals.errors().unwrap();
     let _breaker = CircuitBreaker::builder("breaker").call_durations().build(&vitals).unwrap();
+    let _sockets = WebSockets::of(&vitals).unwrap();
     let _route = MetricsRoute::new(&vitals);
     let tables = tables(&vitals);
 
@@ -39,17 +40,33 @@ fn the_tables_are_those_of_the_catalogue() {
 fn the_breakers_readme_has_all_that_its_metrics_say() {
     let vitals = Vitals::new();
     let _breaker = CircuitBreaker::builder("breaker").call_durations().build(&vitals).unwrap();
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tower-vitals-breaker/README.md");
-    let readme = fs::read_to_string(path).unwrap();
+    tells_all(&vitals, "breaker", "tower-vitals-breaker");
+}
+
+#[test]
+fn the_readme_of_websockets_has_all_that_their_metrics_say() {
+    let vitals = Vitals::new();
+    let _sockets = WebSockets::of(&vitals).unwrap();
+    tells_all(&vitals, "websocket", "tower-vitals-ws");
+}
+
+/// The README of this crate has the names of all metrics of this category, and all values of their closed labels.
+fn tells_all(vitals: &Vitals, category: &str, of_crate: &str) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .join(of_crate)
+        .join("README.md");
+    let readme = fs::read_to_string(path).expect("there is a README");
     let catalogue = vitals.catalogue();
-    let of_breakers = || catalogue.iter().filter(|family| family.category() == "breaker");
-    let values = of_breakers()
+    let families = || catalogue.iter().filter(|family| family.category() == category);
+    assert!(families().next().is_some(), "{category}");
+    let values = families()
         .flat_map(Descriptor::labels)
         .filter_map(|label| match label.values() {
             LabelValues::Closed(values) => Some(values.iter().map(ToString::to_string)),
             _ => None,
         });
-    let names = of_breakers().map(Descriptor::sample_name);
+    let names = families().map(Descriptor::sample_name);
     for told in names.chain(values.flatten()) {
         assert!(readme.contains(&format!("`{told}`")), "`{told}` is not in the README");
     }
