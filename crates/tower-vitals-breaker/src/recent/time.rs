@@ -5,7 +5,7 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 ///
 /// The buckets themselves lie with the threads that fill them, in rings ([`Ring`]); here is what all share: how a time becomes the
 /// number of a bucket. Each word of a bucket carries that number beside its count, so a bucket that comes round again is emptied by
-/// the first result that counts in it, and nothing has to be swept.
+/// the first result that counts in it, and nothing has to be swept as time goes on.
 #[derive(Debug)]
 pub(crate) struct TimeWindow {
     /// In nanoseconds.

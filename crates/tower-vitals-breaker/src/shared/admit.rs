@@ -109,7 +109,7 @@ impl Shared {
         !word.is_closed() && self.would_reject_now(word)
     }
 
-    #[inline(never)]
+    #[inline(never)] // where calls of a closed breaker pass by, too, it would take registers from them
     fn would_reject_now(&self, word: Word) -> bool {
         if word.rejects_while_open() {
             self.clock.nanos() < self.open_until.load(Ordering::Acquire)
