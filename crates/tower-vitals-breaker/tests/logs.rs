@@ -4,7 +4,7 @@
 use std::{
     fmt::{Debug, Write as _},
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
@@ -13,7 +13,7 @@ use std::{
 use tower_vitals_breaker::{CircuitBreaker, CircuitBreakers, Event, OpenFor, State, Verdict};
 use tower_vitals_core::{Clock, ManualClock, Vitals};
 use tracing::{
-    Metadata, Subscriber,
+    Dispatch, Metadata, Subscriber,
     field::{Field, Visit},
     span,
     subscriber::with_default,
@@ -32,11 +32,19 @@ struct Log {
 impl Log {
     /// What is logged meanwhile.
     fn of(run: impl FnOnce()) -> Vec<String> {
+        have_two();
         let log = Self::default();
         with_default(log.clone(), run);
         let lines = log.lines.lock().unwrap();
         lines.clone()
     }
+}
+
+/// As long as there was but one, tracing asks the thread that comes to a line first whether its subscriber wants it, and takes that for the
+/// answer of all. Tests are threads, so there are always two.
+fn have_two() {
+    static TWO: OnceLock<[Dispatch; 2]> = OnceLock::new();
+    TWO.get_or_init(|| [(); 2].map(|()| Dispatch::new(Log::default())));
 }
 
 impl Subscriber for Log {
@@ -87,6 +95,7 @@ impl Visit for Line {
 }
 
 fn setting() -> (CircuitBreaker, CircuitBreakers, ManualClock) {
+    have_two();
     let manual = ManualClock::new();
     let vitals = Vitals::builder().clock(Clock::manual(&manual)).build().unwrap();
     let builder = CircuitBreaker::builder("a").consecutive_failures(1).lease(LEASE);
