@@ -34,7 +34,7 @@ pub use self::{
     builder::VitalsBuilder,
     clock::{Clock, ManualClock},
     closed::ClosedLabel,
-    computed::{Computed, Samples},
+    computed::{Computed, HistogramSamples, Samples},
     descriptor::{Descriptor, Kind, Label, LabelValues, Unit},
     error::RegisterError,
     family::{

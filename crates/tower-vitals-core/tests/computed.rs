@@ -11,7 +11,8 @@ use std::{
 };
 
 use tower_vitals_core::{
-    Clock, Computed, Descriptor, LONGEST_VALUE, LabelValues, Labels, ManualClock, RegisterError, Vitals, closed_label,
+    Clock, Computed, Descriptor, HistogramSamples, Kind, LONGEST_VALUE, LabelValues, Labels, ManualClock, RegisterError, Unit,
+    Vitals, closed_label,
     encode::{Number, Point, Protocol, Visitor},
 };
 
@@ -60,6 +61,25 @@ fn sides(vitals: &Vitals, name: &str) -> Computed<Row> {
                     samples.push([&row.name, side], Number::Unsigned(count));
                 }
             }
+        })
+        .unwrap()
+}
+
+/// Sizes in a row, as a histogram's family shows them.
+#[derive(Clone)]
+struct Sizes {
+    name: &'static str,
+    counts: Vec<u64>,
+    sum: Number,
+}
+
+/// A histogram of sizes up to 64 bytes, up to 1 MiB, and of longer ones.
+fn sizes(vitals: &Vitals, name: &str) -> Computed<Sizes> {
+    vitals
+        .histogram(name, "Sizes")
+        .buckets([64.0, 1_048_576.0])
+        .computed_histogram(["name"], |row: &Sizes, samples| {
+            samples.push([row.name], &row.counts, row.sum);
         })
         .unwrap()
 }
@@ -145,6 +165,93 @@ t_passed_total{{app="a\"b",name="{long}",side="right"}} 6
         vitals.encode_to_string(Protocol::OPEN_METRICS),
         [age.as_str(), &samples(passed), &own, "# EOF\n"].concat()
     );
+}
+
+#[test]
+fn both_formats_show_histograms_beside_counters() {
+    let vitals = Vitals::builder().constant_label("app", "shop").build().unwrap();
+    let seen = vitals
+        .counter("seen_total", "Rows seen")
+        .computed(["name"], |row: &Sizes, samples| samples.push([row.name], Number::Unsigned(1)))
+        .unwrap();
+    let rows = [
+        ("a\"b", vec![4, 5, 6], Number::Unsigned(u64::MAX)),
+        ("none", vec![0; 3], Number::Unsigned(0)),
+    ];
+    let rows = rows.map(|(name, counts, sum)| Sizes { name, counts, sum });
+    vitals
+        .register_collector([sizes(&vitals, "size_bytes"), seen], move || rows.to_vec())
+        .unwrap();
+    let samples = r#"size_bytes_bucket{app="shop",name="a\"b",le="64.0"} 4
+size_bytes_bucket{app="shop",name="a\"b",le="1.048576e+06"} 9
+size_bytes_bucket{app="shop",name="a\"b",le="+Inf"} 15
+size_bytes_sum{app="shop",name="a\"b"} 18446744073709551615
+size_bytes_count{app="shop",name="a\"b"} 15
+size_bytes_bucket{app="shop",name="none",le="64.0"} 0
+size_bytes_bucket{app="shop",name="none",le="1.048576e+06"} 0
+size_bytes_bucket{app="shop",name="none",le="+Inf"} 0
+size_bytes_sum{app="shop",name="none"} 0
+size_bytes_count{app="shop",name="none"} 0
+"#;
+    let family = "# HELP size_bytes Sizes\n# TYPE size_bytes histogram\n";
+    for (protocol, unit) in [(Protocol::TEXT, ""), (Protocol::OPEN_METRICS, "# UNIT size_bytes bytes\n")] {
+        let scrape = vitals.encode_to_string(protocol);
+        let expected = [family, unit, samples].concat();
+        assert!(scrape.contains(&expected), "{scrape}");
+        assert_eq!(values(&scrape, "seen_total").len(), 2);
+        let series = values(&scrape, "vitals_series");
+        assert_eq!(series[r#"app="shop",family="size_bytes""#], 2, "a histogram is one series");
+    }
+}
+
+#[test]
+fn times_are_summed_to_the_nanosecond_in_the_buckets_that_all_have() {
+    let vitals = Vitals::new();
+    let waits = vitals
+        .histogram("wait_seconds", "Waits")
+        .computed_histogram([], |nanos: &u128, samples| samples.push([], &[1], Number::Nanos(*nanos)))
+        .unwrap();
+    vitals.register_collector([waits], || vec![61_000_000_001]).unwrap();
+    let scrape = text(&vitals);
+    assert!(scrape.contains("wait_seconds_bucket{le=\"0.005\"} 1\n"), "{scrape}");
+    assert!(scrape.contains("wait_seconds_bucket{le=\"10.0\"} 1\n"), "{scrape}");
+    assert!(
+        scrape.contains("wait_seconds_sum 61.000000001\nwait_seconds_count 1\n"),
+        "{scrape}"
+    );
+}
+
+#[test]
+fn a_histogram_keeps_to_its_buckets_whatever_its_row_says() {
+    let vitals = Vitals::new();
+    let rows = [
+        ("few", vec![3], Number::Signed(-1), [3, 3, 3]),
+        ("none", vec![], Number::Unsigned(0), [0, 0, 0]),
+        ("many", vec![1, 1, 1, 1, 1], Number::Nanos(0), [1, 2, 5]),
+        (
+            "endless",
+            vec![1, u64::MAX, u64::MAX],
+            Number::Float(f64::NAN),
+            [1, u64::MAX, u64::MAX],
+        ),
+    ];
+    let given = rows.clone().map(|(name, counts, sum, _)| Sizes { name, counts, sum });
+    vitals
+        .register_collector([sizes(&vitals, "size_bytes")], move || given.to_vec())
+        .unwrap();
+    for protocol in [Protocol::TEXT, Protocol::OPEN_METRICS] {
+        let scrape = vitals.encode_to_string(protocol);
+        let buckets = values(&scrape, "size_bytes_bucket");
+        assert_eq!(buckets.len(), 3 * rows.len());
+        for (name, _, _, shown) in &rows {
+            let found = ["64.0", "1.048576e+06", "+Inf"].map(|le| buckets[&*format!("name=\"{name}\",le=\"{le}\"")]);
+            let labels = format!("name=\"{name}\"");
+            assert_eq!((name, found), (name, *shown));
+            assert_eq!(values(&scrape, "size_bytes_count")[&*labels], shown[2]);
+            assert!(scrape.contains(&format!("size_bytes_sum{{{labels}}} 0")), "{scrape}");
+        }
+        assert!(!scrape.contains("panicked"), "{scrape}");
+    }
 }
 
 #[test]
@@ -344,6 +451,11 @@ fn a_row_that_panics_when_it_is_shown_ends_its_family() {
     assert!(text(&vitals).contains(r#"vitals_attachment_errors_total{cause="panicked"} 2"#));
 }
 
+fn histogram(vitals: &Vitals, name: &str) -> Computed<Row> {
+    let builder = vitals.histogram(name, "Values");
+    builder.computed_histogram([], |_: &Row, _| ()).unwrap()
+}
+
 #[test]
 fn the_families_of_a_collector_are_registered_all_or_none() {
     let vitals = Vitals::new();
@@ -376,6 +488,14 @@ fn the_families_of_a_collector_are_registered_all_or_none() {
         (
             [left(&vitals, "fresh"), left(&Vitals::new(), "strange")],
             "`strange`: was declared on another Vitals",
+        ),
+        (
+            [left(&vitals, "fresh_bucket"), histogram(&vitals, "fresh")],
+            "its name `fresh_bucket` is taken by gauge fresh_bucket{name}",
+        ),
+        (
+            [histogram(&vitals, "fresh"), left(&vitals, "fresh_sum")],
+            "its name `fresh_sum` is taken by histogram fresh{}",
         ),
     ] {
         let message = message(vitals.register_collector(families, rows));
@@ -429,6 +549,27 @@ fn what_breaks_a_rule_is_refused_when_it_is_declared() {
 }
 
 #[test]
+fn a_histogram_that_breaks_a_rule_is_refused_when_it_is_declared() {
+    let vitals = Vitals::new();
+    let show = |(): &(), _: &mut HistogramSamples<'_, 1>| {};
+    let histogram = |name: &str| vitals.histogram(name, "Values");
+    for (declared, error) in [
+        (histogram("fine").computed_histogram(["le"], show), "reserved for the buckets"),
+        (
+            histogram("fine").buckets([2.0, 1.0]).computed_histogram(["name"], show),
+            "`fine`: bucket bounds must rise",
+        ),
+        (
+            histogram("fine").series_budget(5).computed_histogram(["name"], show),
+            "`fine`: a computed family has no series",
+        ),
+    ] {
+        let message = message(declared);
+        assert!(message.contains(error), "{message}");
+    }
+}
+
+#[test]
 fn the_catalogue_lists_them() {
     let vitals = Vitals::new();
     vitals.register_collector([sides(&vitals, "passed")], Vec::new).unwrap();
@@ -439,9 +580,17 @@ fn the_catalogue_lists_them() {
     assert_eq!((labels[0].name(), labels[1].name()), ("name", "side"));
     assert_eq!(*labels[0].values(), LabelValues::Budget(usize::MAX));
     assert_eq!(*labels[1].values(), LabelValues::Closed(["left", "right"].as_slice().into()));
+
+    vitals
+        .register_collector([sizes(&vitals, "message_size_bytes")], Vec::new)
+        .unwrap();
+    let catalogue = vitals.catalogue();
+    let sizes = &catalogue[0];
+    assert_eq!((sizes.name(), sizes.kind()), ("message_size_bytes", Kind::Histogram));
+    assert_eq!((sizes.unit(), sizes.labels().len()), (Some(Unit::Bytes), 1));
 }
 
-/// Keeps when counters began.
+/// Keeps when counters and histograms began.
 #[derive(Default)]
 struct Starts(Vec<(String, SystemTime)>);
 
@@ -449,14 +598,17 @@ impl Visitor for Starts {
     fn family(&mut self, _: &Descriptor) {}
 
     fn point(&mut self, labels: &Labels<'_>, point: &Point<'_>) {
-        if let Point::Counter(counter) = point {
-            self.0.push((labels.rendered().to_owned(), counter.start));
-        }
+        let start = match point {
+            Point::Counter(counter) => counter.start,
+            Point::Histogram(histogram) => histogram.start,
+            _ => return,
+        };
+        self.0.push((labels.rendered().to_owned(), start));
     }
 }
 
 #[test]
-fn a_counter_began_when_its_row_says_or_else_when_it_was_declared() {
+fn a_point_began_when_its_row_says_or_else_when_its_family_was_declared() {
     let manual = ManualClock::new();
     let vitals = Vitals::builder().clock(Clock::manual(&manual)).build().unwrap();
     manual.advance(Duration::from_secs(5));
@@ -469,11 +621,23 @@ fn a_counter_began_when_its_row_says_or_else_when_it_was_declared() {
             samples.push_since(["late"], Number::Unsigned(1), began);
         })
         .unwrap();
-    vitals.register_collector([counter], || vec![()]).unwrap();
+    let histogram = vitals
+        .histogram("size", "Sizes")
+        .computed_histogram(["name"], move |(): &(), samples| {
+            samples.push(["known too"], &[1], Number::Unsigned(1));
+            samples.push_since(["late too"], &[1], Number::Unsigned(1), began);
+        })
+        .unwrap();
+    vitals.register_collector([counter, histogram], || vec![()]).unwrap();
     manual.advance(Duration::from_secs(500));
     let mut starts = Starts::default();
     vitals.visit(&mut starts);
-    let expected = [(r#"name="known""#, declared), (r#"name="late""#, began)];
+    let expected = [
+        (r#"name="known""#, declared),
+        (r#"name="late""#, began),
+        (r#"name="known too""#, declared),
+        (r#"name="late too""#, began),
+    ];
     assert_eq!(starts.0, expected.map(|(labels, start)| (labels.to_owned(), start)));
 }
 

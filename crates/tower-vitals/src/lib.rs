@@ -7,11 +7,11 @@
 
 #[doc(inline)]
 pub use tower_vitals_core::{
-    Attachment, AttachmentError, Bounds, Clock, ClosedLabel, Counter, CounterFamily, Descriptor, Family, FamilyBuilder,
+    Attachment, AttachmentError, Bounds, Clock, ClosedLabel, Computed, Counter, CounterFamily, Descriptor, Family, FamilyBuilder,
     FloatCounter, FloatCounterFamily, FloatGauge, FloatGaugeFamily, Gauge, GaugeFamily, Handle, HashedId, Histogram,
-    HistogramFamily, IdHasher, InFlight, InFlightFamily, InFlightGuard, Instrument, Kind, LONGEST_VALUE, Label, LabelValues,
-    Labels, LeftOut, ManualClock, OTHER, Ref, RegisterError, SecretError, Unit, Vitals, VitalsBuilder, closed_label, encode,
-    label_value, table,
+    HistogramFamily, HistogramSamples, IdHasher, InFlight, InFlightFamily, InFlightGuard, Instrument, Kind, LONGEST_VALUE, Label,
+    LabelValues, Labels, LeftOut, ManualClock, OTHER, Ref, RegisterError, Samples, SecretError, Unit, Vitals, VitalsBuilder,
+    closed_label, encode, label_value, table,
 };
 
 #[cfg(feature = "breaker")]

@@ -23,8 +23,8 @@ pub(crate) trait AnyCollector: Send + Sync {
 }
 
 impl Vitals {
-    /// Registers families that are [computed](crate::FamilyBuilder::computed) from what `collect` gives: all of them, or none if one cannot
-    /// be.
+    /// Registers families that are [computed](crate::FamilyBuilder::computed) from what `collect` gives,
+    /// [histograms](crate::FamilyBuilder::computed_histogram) too: all of them, or none if one cannot be.
     ///
     /// `collect` is called once when a scrape begins, and all families of that scrape are made of the same rows, so they agree with one
     /// another however long the scrape takes. The scrape keeps the rows until the families are shown; scrapes at the same time have rows of

@@ -1,7 +1,10 @@
 use std::{fmt, sync::Arc, time::SystemTime};
 
-use super::{Samples, samples::Sink};
-use crate::{Descriptor, FamilyBuilder, RegisterError, Vitals, instrument::Single, labels::ConstantLabels};
+use super::{HistogramSamples, Samples, samples::Sink};
+use crate::{
+    Descriptor, FamilyBuilder, Histogram, Instrument, RegisterError, Vitals, family::Described, instrument::Single,
+    labels::ConstantLabels,
+};
 
 /// A family whose points are made of rows at each scrape: what [`FamilyBuilder::computed`] gives. It is shown once it is registered, by
 /// [`Vitals::register_collector`].
@@ -26,6 +29,8 @@ impl<I: Single> FamilyBuilder<I> {
     /// [`budget`](Self::budget) or [`closed`](Self::closed), stands in the catalogue, and `show` has to keep to it. It is called twice for
     /// each row of a scrape, to count the points and to show them, so it should only read what the row says.
     ///
+    /// For histograms there is [`computed_histogram`](FamilyBuilder::computed_histogram).
+    ///
     /// # Errors
     /// As [`labels`](Self::labels), but for names that are taken, which the registration finds. Also when the builder was told a budget of
     /// series or an expiry, which such a family does not have.
@@ -34,18 +39,77 @@ impl<I: Single> FamilyBuilder<I> {
         labels: [&str; N],
         show: impl Fn(&R, &mut Samples<'_, N>) + Send + Sync + 'static,
     ) -> Result<Computed<R>, RegisterError> {
-        let (vitals, descriptor, house) = self.describe_computed(&labels)?;
-        Ok(Computed {
+        let described = self.describe_computed(&labels)?;
+        let show = move |row: &R, sink: &mut Sink<'_>| show(row, &mut Samples::new(sink));
+        Ok(Computed::new(described, Box::new(show)))
+    }
+}
+
+impl FamilyBuilder<Histogram> {
+    /// Declares histograms without series of their own, as [`computed`](Self::computed) does it for counters and gauges: `show` gives the
+    /// histograms that a row has, in the [`buckets`](Self::buckets) of the family.
+    ///
+    /// # Errors
+    /// As [`computed`](Self::computed), and when bounds of buckets break a rule.
+    ///
+    /// # Example
+    /// ```
+    /// use tower_vitals_core::{Vitals, encode::{Number, Protocol}};
+    ///
+    /// struct Queue {
+    ///     name: &'static str,
+    ///     /// Messages of up to 64 bytes, of up to 256, and longer ones.
+    ///     messages: [u64; 3],
+    ///     bytes: u64,
+    /// }
+    ///
+    /// let vitals = Vitals::new();
+    /// let sizes = vitals
+    ///     .histogram("queue_message_size_bytes", "Sizes of messages")
+    ///     .buckets([64.0, 256.0])
+    ///     .computed_histogram(["queue"], |queue: &Queue, samples| {
+    ///         samples.push([queue.name], &queue.messages, Number::Unsigned(queue.bytes));
+    ///     })?;
+    /// let collect = || vec![Queue { name: "mail", messages: [5, 2, 1], bytes: 4_210 }];
+    /// vitals.register_collector([sizes], collect)?;
+    ///
+    /// let text = vitals.encode_to_string(Protocol::TEXT);
+    /// assert!(text.contains(r#"queue_message_size_bytes_bucket{queue="mail",le="256.0"} 7"#));
+    /// assert!(text.contains(r#"queue_message_size_bytes_sum{queue="mail"} 4210"#));
+    /// assert!(text.contains(r#"queue_message_size_bytes_count{queue="mail"} 8"#));
+    /// # Ok::<(), tower_vitals_core::RegisterError>(())
+    /// ```
+    pub fn computed_histogram<R, const N: usize>(
+        self,
+        labels: [&str; N],
+        show: impl Fn(&R, &mut HistogramSamples<'_, N>) + Send + Sync + 'static,
+    ) -> Result<Computed<R>, RegisterError> {
+        let described = self.describe_computed(&labels)?;
+        let bounds = described.config.bounds.clone();
+        let show = move |row: &R, sink: &mut Sink<'_>| show(row, &mut HistogramSamples::new(&bounds, sink));
+        Ok(Computed::new(described, Box::new(show)))
+    }
+}
+
+// === impl Computed ===
+
+impl<R> Computed<R> {
+    fn new<I: Instrument>(described: Described<I>, show: Box<Show<R>>) -> Self {
+        let Described {
+            vitals,
+            descriptor,
+            house,
+            ..
+        } = described;
+        Self {
             descriptor,
             constant: Arc::clone(&vitals.settings().constant),
             house,
             start: vitals.clock().wall(vitals.clock().now()),
-            show: Box::new(move |row, sink| show(row, &mut Samples::new(sink))),
-        })
+            show,
+        }
     }
-}
 
-impl<R> Computed<R> {
     /// Name, help, type and labels.
     #[must_use]
     pub fn descriptor(&self) -> &Descriptor {

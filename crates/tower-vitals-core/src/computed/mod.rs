@@ -3,8 +3,9 @@
 mod collector;
 #[allow(clippy::module_inception)]
 mod computed;
+mod histogram;
 mod samples;
 mod shown;
 
 pub(crate) use self::collector::AnyCollector;
-pub use self::{computed::Computed, samples::Samples};
+pub use self::{computed::Computed, histogram::HistogramSamples, samples::Samples};

@@ -5,10 +5,14 @@ use std::{
     time::SystemTime,
 };
 
-use super::{Computed, samples::Sink};
+use super::{
+    Computed,
+    histogram::Fitted,
+    samples::{Pushed, Sink, Value},
+};
 use crate::{
     Descriptor, Kind,
-    encode::{CounterPoint, Number, Point, Visitor},
+    encode::{CounterPoint, HistogramPoint, Number, Point, Visitor},
     family::AnyFamily,
     labels::{Labels, SeriesLabels, label_value},
     scrape::Scrape,
@@ -27,8 +31,14 @@ pub(super) struct Shown<R> {
 /// A point of a row.
 struct Sample {
     labels: SeriesLabels,
-    value: Number,
+    value: Held,
     start: SystemTime,
+}
+
+/// What a point shows, held until a visitor sees it.
+enum Held {
+    Single(Number),
+    Histogram(Fitted),
 }
 
 // === impl Shown ===
@@ -55,7 +65,7 @@ impl<R> Shown<R> {
 
     fn count(&self) -> usize {
         let mut points = 0;
-        if self.show(&self.rows, &mut |_, _, _| points += 1) {
+        if self.show(&self.rows, &mut |_| points += 1) {
             points
         } else {
             0
@@ -71,11 +81,11 @@ impl<R> Shown<R> {
             start: declared,
             ..
         } = &*self.family;
-        self.show(std::slice::from_ref(row), &mut |values, value, start| {
-            let values: Vec<_> = values.iter().map(|value| label_value(value)).collect();
+        self.show(std::slice::from_ref(row), &mut |Pushed { labels, value, start }| {
+            let values: Vec<_> = labels.iter().map(|value| label_value(value)).collect();
             samples.push(Sample {
                 labels: SeriesLabels::new(constant, descriptor.labels(), &values),
-                value,
+                value: Held::new(value),
                 start: start.unwrap_or(*declared),
             });
         })
@@ -86,15 +96,7 @@ impl<R> Shown<R> {
             constant, descriptor, ..
         } = &*self.family;
         let labels = Labels::new(constant, descriptor.labels(), &sample.labels);
-        let point = match descriptor.kind() {
-            Kind::Counter => Point::Counter(CounterPoint {
-                value: sample.value,
-                start: sample.start,
-                exemplar: None,
-            }),
-            Kind::Gauge | Kind::Histogram => Point::Gauge(sample.value),
-        };
-        visitor.point(&labels, &point);
+        visitor.point(&labels, &sample.point(descriptor.kind()));
     }
 }
 
@@ -129,5 +131,40 @@ impl<R: Send + Sync + 'static> AnyFamily for Shown<R> {
 
     fn shape(&self) -> String {
         format!("computed {}", self.family.descriptor)
+    }
+}
+
+// === impl Sample ===
+
+impl Sample {
+    fn point(&self, kind: Kind) -> Point<'_> {
+        let start = self.start;
+        match &self.value {
+            Held::Single(value) if kind == Kind::Counter => Point::Counter(CounterPoint {
+                value: *value,
+                start,
+                exemplar: None,
+            }),
+            Held::Single(value) => Point::Gauge(*value),
+            Held::Histogram(Fitted { bounds, counts, sum }) => Point::Histogram(HistogramPoint {
+                bounds,
+                counts,
+                sum: *sum,
+                start,
+                exemplars: &[],
+                native: None,
+            }),
+        }
+    }
+}
+
+// === impl Held ===
+
+impl Held {
+    fn new(value: Value<'_>) -> Self {
+        match value {
+            Value::Single(value) => Self::Single(value),
+            Value::Histogram { bounds, counts, sum } => Self::Histogram(Fitted::new(bounds, counts, sum)),
+        }
     }
 }

@@ -32,6 +32,15 @@ pub struct FamilyBuilder<I: Instrument> {
     house: bool,
 }
 
+/// What a family without series of its own is, as its builder was told.
+pub(crate) struct Described<I: Instrument> {
+    pub(crate) vitals: Vitals,
+    pub(crate) descriptor: Descriptor,
+    pub(crate) config: I::Config,
+    /// Whether the name may be a reserved one.
+    pub(crate) house: bool,
+}
+
 impl<I: Instrument> FamilyBuilder<I> {
     pub(crate) fn new(vitals: &Vitals, name: &str, help: &str) -> Self {
         Self {
@@ -142,15 +151,20 @@ impl<I: Instrument> FamilyBuilder<I> {
         self
     }
 
-    /// Describes a family that has no series of its own; also where, and whether its name may be a reserved one.
-    pub(crate) fn describe_computed(mut self, labels: &[&str]) -> Result<(Vitals, Descriptor, bool), RegisterError> {
+    /// Describes a family that has no series of its own.
+    pub(crate) fn describe_computed(mut self, labels: &[&str]) -> Result<Described<I>, RegisterError> {
         self.label_budget = usize::MAX;
-        let (descriptor, _) = self.describe(labels)?;
+        let (descriptor, config) = self.describe(labels)?;
         if self.most.is_some() || self.expire_after.is_some() {
             let rule = "a computed family has no series to keep to a budget or to expire";
             return Err(RegisterError::invalid(descriptor.name(), rule));
         }
-        Ok((self.vitals, descriptor, self.house))
+        Ok(Described {
+            vitals: self.vitals,
+            descriptor,
+            config,
+            house: self.house,
+        })
     }
 
     fn add(self, labels: &[&str]) -> Result<Arc<Inner<I>>, RegisterError> {

@@ -9,13 +9,13 @@ mod family;
 mod series;
 mod values;
 
+pub(crate) use self::{builder::Described, erased::AnyFamily, family::Inner, series::Series};
 pub use self::{
     builder::FamilyBuilder,
     dynamic::DynamicFamily,
     family::Family,
     series::{Handle, Ref},
 };
-pub(crate) use self::{erased::AnyFamily, family::Inner, series::Series};
 
 use crate::{Counter, FloatCounter, FloatGauge, Gauge, Histogram, InFlight};
 
