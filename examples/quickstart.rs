@@ -1,4 +1,4 @@
-//! An axum application that counts and times its requests, and shows them to Prometheus.
+//! An axum application that counts and times its requests, and what is said over its WebSocket, and shows them to Prometheus.
 //!
 //! ```text
 //! cargo run --example quickstart                       serves on 127.0.0.1:3000
@@ -11,13 +11,14 @@ use std::{env, error::Error, io, process::ExitCode, time::Duration};
 use axum::{
     Router,
     body::Body,
-    extract::{Path, Query, State},
+    extract::{Path, Query, State, ws::Message},
     http::StatusCode,
-    routing::{get, post},
+    response::Response,
+    routing::{any, get, post},
 };
 use futures_util::{FutureExt, StreamExt, stream};
 use tokio::{net::TcpListener, time::sleep};
-use tower_vitals::{CounterFamily, MetricsLayer, MetricsRoute, Vitals};
+use tower_vitals::{CounterFamily, MeteredUpgrade, MetricsLayer, MetricsRoute, Vitals, WebSocketLayer, WebSockets, ws::Drain};
 
 #[path = "quickstart_load.rs"]
 mod load;
@@ -37,6 +38,7 @@ GET  /fail                   500
 GET  /panic                  the handler panics: the connection closes, the server lives
 GET  /slow?ms=N              200 after N milliseconds; leave before, and it counts as aborted
 GET  /stream?chunks=N&ms=M   N chunks, M milliseconds apart
+GET  /ws                     a WebSocket that says again what it is told
 GET  /metrics                what became of them all
 ";
 
@@ -51,8 +53,7 @@ async fn main() -> ExitCode {
     }
 }
 
-fn app() -> Result<Router, Box<dyn Error>> {
-    let vitals = Vitals::new();
+fn app(vitals: &Vitals) -> Result<Router, Box<dyn Error>> {
     // A metric of the application's own comes out beside those of the layer.
     let signups = vitals.counter("signups_total", "Users who signed up").labels(["plan"])?;
     Ok(Router::new()
@@ -63,10 +64,13 @@ fn app() -> Result<Router, Box<dyn Error>> {
         .route("/panic", get(panics))
         .route("/slow", get(slow))
         .route("/stream", get(chunks))
+        .route("/ws", any(echo))
         .with_state(signups)
+        // Counts handshakes, and lets the extractor count what follows.
+        .layer(WebSocketLayer::new(vitals))
         // A layer sees the routes above it; scrapes stay out of the numbers.
-        .layer(MetricsLayer::new(&vitals))
-        .route_service("/metrics", MetricsRoute::new(&vitals)))
+        .layer(MetricsLayer::new(vitals))
+        .route_service("/metrics", MetricsRoute::new(vitals)))
 }
 
 async fn user(Path(id): Path<String>) -> String {
@@ -105,6 +109,17 @@ async fn chunks(Query(pace): Query<Pace>) -> Body {
     Body::from_stream(chunks)
 }
 
+async fn echo(upgrade: MeteredUpgrade) -> Response {
+    upgrade.on_upgrade(async |mut socket| {
+        while let Some(Ok(message)) = socket.recv().await {
+            let is_data = matches!(message, Message::Text(_) | Message::Binary(_));
+            if is_data && socket.send(message).await.is_err() {
+                break;
+            }
+        }
+    })
+}
+
 impl Pace {
     fn pause(&self) -> Duration {
         Duration::from_millis(self.ms.min(LONGEST_PAUSE_MS))
@@ -124,7 +139,9 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     })?;
     let url = format!("http://{}", listener.local_addr()?);
     let stop = stop_signal()?.shared();
-    let app = app()?;
+    let vitals = Vitals::new();
+    let app = app(&vitals)?;
+    let sockets = WebSockets::of(&vitals);
 
     println!("What to try: {url}/");
     println!("The metrics: {url}/metrics\n");
@@ -136,8 +153,12 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     if env::var_os("LOAD").is_some_and(|load| load == "1") {
         tokio::spawn(load::run(url));
     }
+    let drained = stop.clone().then(|()| async move {
+        // WebSockets are told that the server goes; axum does not wait for them.
+        sockets.drain(Drain::new().over(Duration::ZERO).grace(GRACE / 2)).await;
+    });
     tokio::select! {
-        served = axum::serve(listener, app).with_graceful_shutdown(stop.clone()) => served?,
+        served = axum::serve(listener, app).with_graceful_shutdown(drained) => served?,
         // Who holds a stream open does not hold the server.
         () = stop.then(|()| sleep(GRACE)) => {}
     }

@@ -12,9 +12,10 @@ use axum::{
     extract::ws::{Message, WebSocket},
     response::{Html, Response},
     routing::{any, get},
+    serve::ListenerExt,
 };
 use tokio::net::TcpListener;
-use tower_vitals::{MeteredUpgrade, MeteredWebSocket, MetricsLayer, MetricsRoute, RegisterError, Vitals, WebSocketLayer};
+use tower_vitals::{MeteredUpgrade, MeteredWebSocket, MetricsLayer, MetricsRoute, Vitals, WebSocketLayer, ws::TcpOptions};
 
 const PAGE: &str = r#"<!doctype html>
 <title>ws_echo</title>
@@ -31,15 +32,15 @@ form.onsubmit = (event) => { event.preventDefault(); socket.send(input.value); i
 </script>
 "#;
 
-fn app(vitals: &Vitals) -> Result<Router, RegisterError> {
-    Ok(Router::new()
+fn app(vitals: &Vitals) -> Router {
+    Router::new()
         .route("/", get(Html(PAGE)))
         // WebSockets over HTTP/2 come as CONNECT, so a route for GET is not enough.
         .route("/ws", any(echo))
         // Counts handshakes, whatever becomes of them, and lets the extractor count what follows.
-        .layer(WebSocketLayer::new(vitals)?)
+        .layer(WebSocketLayer::new(vitals))
         .layer(MetricsLayer::new(vitals))
-        .route_service("/metrics", MetricsRoute::new(vitals)))
+        .route_service("/metrics", MetricsRoute::new(vitals))
 }
 
 async fn echo(upgrade: MeteredUpgrade) -> Response {
@@ -64,5 +65,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let url = format!("http://{}", listener.local_addr()?);
     println!("What to try: {url}/");
     println!("curl -s {url}/metrics | grep ^websocket    Ctrl-C stops");
-    Ok(axum::serve(listener, app(&vitals)?).await?)
+    // What a client leaves unread waits here, where it is counted, and not in the kernel.
+    let listener = listener.tap_io(TcpOptions::new().tap());
+    Ok(axum::serve(listener, app(&vitals)).await?)
 }

@@ -3,7 +3,7 @@
 //! Where the program is absent, such a test is reported as ignored with the
 //! reason, or fails when `CI=true`.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -17,6 +17,8 @@ use crate::Result;
 #[derive(Clone, Debug)]
 pub struct Program {
     path: PathBuf,
+    /// A variable that it needs.
+    var: Option<(&'static str, OsString)>,
 }
 
 /// What a test needs from the machine.
@@ -28,6 +30,12 @@ pub enum Need {
     Promtool,
     /// A Python 3 that has `prometheus_client`.
     PythonClient,
+    /// A Python 3 that has `websockets`.
+    PythonWebsockets,
+    /// A Node.js that has `ws`, in Debian's place or its own.
+    NodeWs,
+    /// The browser.
+    Chromium,
     /// Valgrind, for counting instructions.
     Valgrind,
 }
@@ -43,7 +51,7 @@ impl Program {
         std::env::split_paths(&dirs)
             .map(|dir| dir.join(name))
             .find(|path| path.is_file())
-            .map(|path| Self { path })
+            .map(|path| Self { path, var: None })
     }
 
     /// Where it is.
@@ -56,7 +64,7 @@ impl Program {
     #[must_use]
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.path);
-        command.stdin(Stdio::null());
+        command.stdin(Stdio::null()).envs(self.var.clone());
         command
     }
 }
@@ -71,6 +79,9 @@ impl Need {
             Self::Prometheus => Program::find("prometheus"),
             Self::Promtool => Program::find("promtool"),
             Self::PythonClient => python_client(),
+            Self::PythonWebsockets => python_websockets(),
+            Self::NodeWs => node_ws(),
+            Self::Chromium => Program::find("chromium"),
             Self::Valgrind => Program::find("valgrind"),
         }
     }
@@ -89,6 +100,9 @@ impl Need {
             Self::Prometheus => ("prometheus", "prometheus"),
             Self::Promtool => ("promtool", "prometheus"),
             Self::PythonClient => ("python3 with prometheus_client", "python3-prometheus-client"),
+            Self::PythonWebsockets => ("python3 with websockets", "python3-websockets"),
+            Self::NodeWs => ("node with ws", "node-ws"),
+            Self::Chromium => ("chromium", "chromium"),
             Self::Valgrind => ("valgrind", "valgrind"),
         };
         format!("needs {program} (Debian package {package})")
@@ -162,23 +176,47 @@ fn refuse(reason: String, ci: Option<&OsStr>) -> Result<String, Failed> {
     Ok(reason)
 }
 
-/// The `python3` on `PATH` may be one without the package, so that of the
-/// system is tried as well.
 fn python_client() -> Option<Program> {
     static FOUND: OnceLock<Option<Program>> = OnceLock::new();
-    let has_client = |python: &Program| {
-        let mut probe = python.command();
-        probe.args(["-c", "import prometheus_client.openmetrics.parser"]);
-        probe.stdout(Stdio::null()).stderr(Stdio::null());
-        probe.status().is_ok_and(|status| status.success())
+    let found = || python_with("prometheus_client.openmetrics.parser");
+    FOUND.get_or_init(found).clone()
+}
+
+fn python_websockets() -> Option<Program> {
+    static FOUND: OnceLock<Option<Program>> = OnceLock::new();
+    FOUND.get_or_init(|| python_with("websockets")).clone()
+}
+
+fn node_ws() -> Option<Program> {
+    static FOUND: OnceLock<Option<Program>> = OnceLock::new();
+    let found = || {
+        let mut node = Program::find("node")?;
+        node.var = node_path();
+        runs(&node, &["-e", "require('ws')"]).then_some(node)
     };
-    let candidates = ["python3", "/usr/bin/python3"];
-    FOUND
-        .get_or_init(|| {
-            let mut found = candidates.iter().filter_map(|name| Program::find(name));
-            found.find(has_client)
-        })
-        .clone()
+    FOUND.get_or_init(found).clone()
+}
+
+/// The `python3` on `PATH` may be one without the package, so that of the
+/// system is tried as well.
+fn python_with(module: &str) -> Option<Program> {
+    let import = format!("import {module}");
+    let mut found = ["python3", "/usr/bin/python3"].into_iter().filter_map(Program::find);
+    found.find(|python| runs(python, &["-c", &import]))
+}
+
+/// Where Debian puts the packages of Node.js. A Node.js of other making does not look there by itself.
+fn node_path() -> Option<(&'static str, OsString)> {
+    let own = std::env::var_os("NODE_PATH").unwrap_or_default();
+    let dirs = std::env::split_paths(&own).chain([PathBuf::from("/usr/share/nodejs")]);
+    Some(("NODE_PATH", std::env::join_paths(dirs).ok()?))
+}
+
+/// Whether the program ends well with these arguments.
+fn runs(program: &Program, args: &[&str]) -> bool {
+    let mut probe = program.command();
+    probe.args(args).stdout(Stdio::null()).stderr(Stdio::null());
+    probe.status().is_ok_and(|status| status.success())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The further examples, each run as a user runs it.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -12,11 +13,11 @@ use tests::example::{Example, PAUSE, SOON, program};
 use tests::exchange::Answer;
 use tests::required::{run, trial};
 use tests::until::until_async;
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout};
-use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
+use tokio_tungstenite::{WebSocketStream, accept_async, client_async};
 use tonic::transport::Channel;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -30,10 +31,16 @@ fn main() {
         example("auth", "hashes_alike_in_each_process", auth_hashes_alike),
         example("breaker", "opens_and_closes", breaker),
         example("breaker_reqwest", "tells_what_became_of_calls", breaker_reqwest),
+        example("chat", "rooms_operators_and_a_slow_reader", chat),
         example("hyper_server", "counts", hyper_server_counts),
         example("hyper_server", "stops", hyper_server_stops),
         example("outbound", "counts_both_sides", outbound),
         example("tonic_server", "counts_and_stops", tonic_server),
+        trial("ws_client::talks_and_counts", &[], || {
+            run(LIMIT, ws_client(program("ws_client")?, program("ws_echo")?))
+        }),
+        example("ws_client", "says_who_is_not_there", ws_client_alone),
+        example("ws_client", "tells_of_an_ending_that_is_not_its_own", ws_client_left),
         example("ws_echo", "says_it_again", ws_echo),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
@@ -397,5 +404,192 @@ async fn ws_echo(program: &Path) -> Result<(), Failed> {
     server
         .shows("http_requests_total{method=\"GET\",route=\"/ws\"", vec![request.to_owned()])
         .await?;
+    Ok(())
+}
+
+/// A member of a room.
+async fn join(addr: SocketAddr, room: &str) -> tests::Result<WebSocketStream<TcpStream>> {
+    let socket = TcpSocket::new_v4()?;
+    // Whoever does not read is seen soon.
+    socket.set_recv_buffer_size(4_096)?;
+    let stream = socket.connect(addr).await?;
+    Ok(client_async(format!("ws://{addr}/rooms/{room}"), stream).await?.0)
+}
+
+async fn hears(socket: &mut WebSocketStream<TcpStream>) -> tests::Result<Message> {
+    loop {
+        let message = timeout(SOON, socket.next()).await?.ok_or("it ended")??;
+        if !message.is_ping() {
+            return Ok(message);
+        }
+    }
+}
+
+/// The code that a member was told at the end.
+async fn ends(socket: &mut WebSocketStream<TcpStream>) -> tests::Result<u16> {
+    loop {
+        if let Message::Close(frame) = hears(socket).await? {
+            // The reply leaves with the end.
+            assert!(timeout(SOON, socket.next()).await?.is_none());
+            return Ok(frame.ok_or("no code")?.code.into());
+        }
+    }
+}
+
+async fn chat(program: &Path) -> Result<(), Failed> {
+    let mut server = Example::start(program, &[("OPERATORS", "127.0.0.1:0")]).await?;
+    let printed = server.output()?;
+    let private = printed.split("http://").nth(2).and_then(|rest| rest.split('/').next());
+    let private: SocketAddr = private.ok_or("there is a port for operators")?.parse()?;
+    let mut operators = Client::http1(private).await?;
+    let page = server.client().await?.send(get("/")).await?;
+    assert!(page.text()?.contains("new WebSocket("), "{}", page.text()?);
+
+    let [mut one, mut other, mut slow] = [
+        join(server.addr(), "a").await?,
+        join(server.addr(), "a").await?,
+        join(server.addr(), "a").await?,
+    ];
+    let mut elsewhere = join(server.addr(), "b").await?;
+    one.send(Message::text("hello")).await?;
+    assert_eq!(hears(&mut one).await?, Message::text("hello"));
+    assert_eq!(hears(&mut other).await?, Message::text("hello"));
+    elsewhere.send(Message::text("is anybody there?")).await?;
+    assert_eq!(
+        hears(&mut elsewhere).await?,
+        Message::text("is anybody there?"),
+        "not what others say elsewhere"
+    );
+
+    // One does not read. The others do not wait for it.
+    let long = "x".repeat(4_000);
+    const SAID: usize = 2_000;
+    for _ in 0..SAID {
+        one.send(Message::text(long.as_str())).await?;
+        assert_eq!(hears(&mut one).await?.len(), long.len());
+        assert_eq!(hears(&mut other).await?.len(), long.len());
+    }
+    let worst = operators.send(get("/connections")).await?;
+    let worst = worst.text()?.to_owned();
+    assert_eq!(worst.lines().count(), 4, "{worst}");
+    assert!(
+        !worst.lines().next().unwrap_or_default().ends_with(", 0 bytes wait"),
+        "{worst}"
+    );
+    assert_eq!(hears(&mut slow).await?, Message::text("hello"));
+    let (mut heard, mut missed) = (0, 0);
+    while heard + missed < SAID {
+        let message = hears(&mut slow).await?;
+        let text = message.to_text()?;
+        match text
+            .strip_prefix("* you missed ")
+            .and_then(|rest| rest.strip_suffix(" messages"))
+        {
+            Some(count) => missed += count.parse::<usize>()?,
+            None => heard += 1,
+        }
+    }
+    assert_eq!(heard + missed, SAID);
+    let metrics = operators.send(get("/metrics")).await?;
+    let evicted = format!(r#"websocket_messages_dropped_total{{endpoint="/rooms/{{room}}",reason="evicted"}} {missed}"#);
+    assert!(missed > 0 && metrics.text()?.contains(&evicted), "{evicted}");
+
+    for (id, status) in [("x", 400), ("0123456789abcdef", 404), (&worst[..16], 200)] {
+        let kick = Request::post(format!("/kick/{id}")).body(String::new())?;
+        assert_eq!(operators.send(kick).await?.status(), status, "{id}");
+    }
+    assert_eq!(ends(&mut slow).await?, 1008);
+    server.signal("INT")?;
+    for socket in [&mut one, &mut other, &mut elsewhere] {
+        assert_eq!(ends(socket).await?, 1012);
+    }
+    assert_eq!(server.exit_code().await?, 0);
+    assert!(
+        server.output()?.contains("3 connections closed, 0 left"),
+        "{}",
+        server.output()?
+    );
+    Ok(())
+}
+
+async fn ws_client(client: &Path, server: &Path) -> Result<(), Failed> {
+    let server = Example::start(server, &[]).await?;
+    let url = format!("ws://{}/ws", server.addr());
+    let mut client = Example::spawn(client, None, &[("URL", &url)])?;
+    assert_eq!(client.exit_code().await?, 0, "{:?}", client.errors());
+    let printed = client.output()?;
+    let (said, mut metrics): (Vec<_>, Vec<_>) = printed.lines().partition(|line| !line.starts_with("websocket_"));
+    assert_eq!(said, ["hello: hello", "and again: and again", "goodbye: goodbye"]);
+    assert!(metrics.iter().all(|line| line.contains(r#"{endpoint="echo""#)), "{printed}");
+    // Those of times and sizes have their tests.
+    metrics.retain(|line| line.contains("_total{"));
+    metrics.sort_unstable();
+    // The closing message is the library's, and only the reply to it is seen.
+    let expected = [
+        r#"websocket_bytes_attempted_total{endpoint="echo"} 21"#,
+        r#"websocket_bytes_flushed_total{endpoint="echo"} 21"#,
+        r#"websocket_bytes_received_total{endpoint="echo",kind="text"} 21"#,
+        r#"websocket_connections_closed_total{endpoint="echo",initiator="local",cause="close_frame",code="none"} 1"#,
+        r#"websocket_messages_attempted_total{endpoint="echo"} 3"#,
+        r#"websocket_messages_flushed_total{endpoint="echo"} 3"#,
+        r#"websocket_messages_received_total{endpoint="echo",kind="close"} 1"#,
+        r#"websocket_messages_received_total{endpoint="echo",kind="text"} 3"#,
+    ];
+    assert_eq!(metrics, expected);
+
+    for (name, rest) in [
+        ("websocket_connections", r#",http_version="1.1"} 0"#),
+        (
+            "websocket_connections_closed_total",
+            r#",initiator="remote",cause="close_frame",code="none"} 1"#,
+        ),
+        ("websocket_messages_flushed_total", "} 3"),
+        ("websocket_bytes_flushed_total", "} 21"),
+        ("websocket_handshakes_total", r#",outcome="established"} 1"#),
+    ] {
+        let start = format!("{name}{{");
+        server.shows(&start, vec![format!("{start}endpoint=\"/ws\"{rest}")]).await?;
+    }
+    Ok(())
+}
+
+async fn ws_client_alone(client: &Path) -> Result<(), Failed> {
+    // Bound and not listening: nobody else takes it, and it takes nobody.
+    let nobody = TcpSocket::new_v4()?;
+    nobody.bind(([127, 0, 0, 1], 0).into())?;
+    let url = format!("ws://{}/ws", nobody.local_addr()?);
+    let mut client = Example::spawn(client, None, &[("URL", &url)])?;
+    assert_eq!(client.exit_code().await?, 1);
+    let errors = client.errors()?;
+    assert!(errors.contains(&format!("cannot connect to {url}: ")), "{errors}");
+    assert!(errors.contains("ws_echo"), "{errors}");
+    Ok(())
+}
+
+/// What it prints of a server that goes after the first word.
+async fn ws_client_left(client: &Path) -> Result<(), Failed> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("ws://{}/ws", listener.local_addr()?);
+    let mut client = Example::spawn(client, None, &[("URL", &url)])?;
+    let (stream, _) = timeout(SOON, listener.accept()).await??;
+    let mut socket = timeout(SOON, accept_async(stream)).await??;
+    let said = timeout(SOON, socket.next()).await?.ok_or("it ended")??;
+    socket.send(Message::Ping("are you there".into())).await?;
+    socket.send(said).await?;
+    let pong = timeout(SOON, socket.next()).await?.ok_or("it ended")??;
+    assert_eq!(pong, Message::Pong("are you there".into()));
+    let said = timeout(SOON, socket.next()).await?.ok_or("it ended")??;
+    assert_eq!(said, Message::text("and again"));
+    drop(socket);
+    assert_eq!(client.exit_code().await?, 1, "{:?}", client.output());
+    let printed = client.output()?;
+    for expected in [
+        "hello: hello",
+        r#"websocket_messages_received_total{endpoint="echo",kind="ping"} 1"#,
+        r#"websocket_messages_flushed_total{endpoint="echo"} 2"#,
+        r#"websocket_connections_closed_total{endpoint="echo",initiator="remote",cause="reset",code="none"} 1"#,
+    ] {
+        assert!(printed.lines().any(|line| line == expected), "{expected}: {printed}");
+    }
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
 use http::{Method, Request};
 use http_body_util::{Empty, Full};
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -13,6 +14,9 @@ use tests::client::get;
 use tests::example::{Example, PAUSE, SOON, program};
 use tests::required::{Program, run, trial};
 use tests::until::{until, until_async};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -20,6 +24,7 @@ fn main() {
     let trials = vec![
         quickstart("routes", routes),
         quickstart("counts", counts),
+        quickstart("websocket", websocket),
         quickstart("curl_lines", curl_lines),
         quickstart("stops_on_sigterm", |program| stops(program, "TERM")),
         quickstart("stops_on_sigint", |program| stops(program, "INT")),
@@ -57,6 +62,7 @@ async fn routes(program: &Path) -> Result<(), Failed> {
         ("/stream?chunks=3&ms=1", 200, "chunk 1\nchunk 2\nchunk 3\n"),
         ("/stream?chunks=0", 200, ""),
         ("/stream?chunks=x", 400, digits),
+        ("/ws", 400, "Connection header did not include 'upgrade'"),
         ("/not/there", 404, ""),
         ("/metrics", 200, "# TYPE http_requests_total counter\n"),
     ];
@@ -70,7 +76,7 @@ async fn routes(program: &Path) -> Result<(), Failed> {
         assert_eq!(chunked, unknown, "{path}");
     }
     let index = client.send(get("/")).await?;
-    for route in ["/users", "/fail", "/panic", "/slow", "/stream", "/metrics"] {
+    for route in ["/users", "/fail", "/panic", "/slow", "/stream", "/ws", "/metrics"] {
         assert!(index.text()?.contains(route), "{route}");
     }
     let capped = client.send(get("/stream?chunks=100000&ms=0")).await?;
@@ -159,6 +165,41 @@ async fn counts(program: &Path) -> Result<(), Failed> {
     Ok(())
 }
 
+async fn websocket(program: &Path) -> Result<(), Failed> {
+    let quickstart = Example::start(program, &[]).await?;
+    // What is no handshake is in the numbers of requests alone.
+    quickstart.client().await?.send(get("/ws")).await?;
+    let mut socket = open_websocket(&quickstart).await?;
+    for message in [Message::text("hello"), Message::binary(vec![0; 100_000]), Message::text("")] {
+        socket.send(message.clone()).await?;
+        assert_eq!(timeout(SOON, socket.next()).await?.ok_or("it ended")??, message);
+    }
+    let shows = async |name: &str, lines: &[&str]| {
+        let lines = lines.iter().map(|rest| format!("{name}{{endpoint=\"/ws\"{rest}"));
+        quickstart.shows(&format!("{name}{{"), lines.collect()).await
+    };
+    shows("websocket_connections", &[r#",http_version="1.1"} 1"#]).await?;
+    for (unit, count) in [("messages", 3), ("bytes", 100_005)] {
+        for what in ["attempted", "flushed"] {
+            shows(&format!("websocket_{unit}_{what}_total"), &[&format!("}} {count}")]).await?;
+        }
+        shows(&format!("websocket_buffered_{unit}"), &["} 0"]).await?;
+    }
+    socket.close(None).await?;
+    let reply = timeout(SOON, socket.next()).await?.ok_or("no reply")??;
+    assert!(reply.is_close(), "{reply:?}");
+    let closed = r#",initiator="remote",cause="close_frame",code="none"} 1"#;
+    shows("websocket_connections_closed_total", &[closed]).await?;
+    shows("websocket_connections", &[r#",http_version="1.1"} 0"#]).await?;
+    shows("websocket_handshakes_total", &[r#",outcome="established"} 1"#]).await?;
+    let requests = |status| {
+        format!(r#"http_requests_total{{method="GET",route="/ws",status="{status}",auth_type="none",outcome="completed"}} 1"#)
+    };
+    let expected = vec![requests(101), requests(400)];
+    quickstart.shows("http_requests_total{", expected).await?;
+    Ok(())
+}
+
 async fn curl_lines(program: &Path) -> Result<(), Failed> {
     let quickstart = Example::start(program, &[]).await?;
     let printed = quickstart.output()?;
@@ -192,11 +233,19 @@ async fn curl_lines(program: &Path) -> Result<(), Failed> {
 }
 
 async fn stops(program: &'static Path, signal: &'static str) -> Result<(), Failed> {
-    // Nothing open but an idle connection: at once.
+    // Nothing open but an idle connection, and a WebSocket: at once.
     let mut idle = Example::start(program, &[]).await?;
     let mut client = idle.client().await?;
     client.send(get("/")).await?;
+    let mut socket = open_websocket(&idle).await?;
     idle.signal(signal)?;
+    let close = timeout(SOON, socket.next()).await?.ok_or("no close")??;
+    assert!(
+        matches!(&close, Message::Close(Some(frame)) if u16::from(frame.code) == 1001),
+        "{close:?}"
+    );
+    // The reply leaves with the end.
+    assert!(timeout(SOON, socket.next()).await?.is_none());
     assert_eq!(idle.exit_code().await?, 0);
 
     // What ends soon may end; what does not is cut off.
@@ -268,6 +317,7 @@ async fn load(program: &Path) -> Result<(), Failed> {
         "route=\"/fail\"",
         "route=\"/slow\"",
         "route=\"/stream\"",
+        "route=\"/ws\",status=\"101\"",
         "route=\"_unmatched\"",
         "auth_type=\"none\"",
         "auth_type=\"basic\"",
@@ -294,6 +344,10 @@ async fn load(program: &Path) -> Result<(), Failed> {
     )
     .await??;
 
+    let closed = r#"websocket_connections_closed_total{endpoint="/ws",initiator="remote",cause="close_frame",code="none"} "#;
+    let closed = async || quickstart.lines(closed).await;
+    until_async(SOON, PAUSE, closed, |lines| matches!(lines, Ok(lines) if lines.len() == 1)).await??;
+
     let total = async || -> Result<u64> {
         let values = lines().await?;
         let values = values
@@ -308,4 +362,10 @@ async fn load(program: &Path) -> Result<(), Failed> {
 
 fn sign_up(plan: &'static str) -> Result<Request<Full<Bytes>>> {
     Ok(Request::post("/users").body(Full::from(plan))?)
+}
+
+async fn open_websocket(quickstart: &Example) -> Result<WebSocketStream<TcpStream>> {
+    let stream = TcpStream::connect(quickstart.addr()).await?;
+    let (socket, _) = client_async(format!("ws://{}/ws", quickstart.addr()), stream).await?;
+    Ok(socket)
 }

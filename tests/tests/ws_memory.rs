@@ -6,7 +6,11 @@ use std::{fs, net::SocketAddr, time::Duration};
 use axum::{Router, extract::ws::WebSocket, response::Response, routing::any};
 use tests::{Result, raw::RawConn, until::until};
 use tokio::{net::TcpListener, time::timeout};
-use tower_vitals::{MeteredUpgrade, Vitals, WebSocketLayer, encode::Protocol, ws::MeteredWebSocket};
+use tower_vitals::{
+    MeteredUpgrade, Vitals, WebSocketLayer,
+    encode::Protocol,
+    ws::{Limits, MeteredWebSocket},
+};
 
 const HANDSHAKE: &str = "GET /ws HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
     sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
@@ -25,11 +29,15 @@ const PINGS: usize = 1_000_000;
 const MOST: usize = 8 << 20;
 
 async fn listen(upgrade: MeteredUpgrade) -> Response {
-    upgrade.on_upgrade(async |mut socket: MeteredWebSocket<WebSocket>| while let Some(Ok(_)) = socket.recv().await {})
+    // They would end the connection otherwise.
+    let limits = Limits::new().max_pings_per_second(u32::MAX);
+    upgrade
+        .limits(limits)
+        .on_upgrade(async |mut socket: MeteredWebSocket<WebSocket>| while let Some(Ok(_)) = socket.recv().await {})
 }
 
 async fn serve(vitals: &Vitals) -> Result<SocketAddr> {
-    let router = Router::new().route("/ws", any(listen)).layer(WebSocketLayer::new(vitals)?);
+    let router = Router::new().route("/ws", any(listen)).layer(WebSocketLayer::new(vitals));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let addr = listener.local_addr()?;
     tokio::spawn(async move { axum::serve(listener, router).await });

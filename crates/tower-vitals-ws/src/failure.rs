@@ -1,8 +1,11 @@
 /// What an error of a WebSocket library means for its connection. Those of axum, tungstenite and tokio-websockets tell it by features of
 /// this crate.
-pub trait WsError {
+pub trait WsError: Sized {
     /// What kind of error it is.
     fn failure(&self) -> Failure;
+
+    /// What the library says of a connection that has been closed.
+    fn closed() -> Self;
 }
 
 /// What kinds of errors there are.

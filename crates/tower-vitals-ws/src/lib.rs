@@ -6,25 +6,44 @@
 )]
 
 mod bindings;
+mod capacity;
+mod close_code;
 mod connection;
+mod drain;
 mod endpoint;
 mod failure;
 mod ledger;
+mod life;
+mod listing;
 mod message;
 mod metrics;
+mod outbox;
+mod quality;
 mod registry;
 mod socket;
 mod sync;
+#[cfg(feature = "tcp")]
+mod tcp;
 mod upgrade;
 
+#[cfg(feature = "tcp")]
+pub use self::tcp::TcpOptions;
 #[cfg(feature = "axum08")]
 pub use self::upgrade::{MeteredUpgrade, MeteredUpgradeRejection};
 pub use self::{
-    connection::{CloseCause, CodeClass, Initiator},
+    close_code::{CloseCode, InvalidCloseCode},
+    connection::{CloseCause, CodeClass, ConnectionId, Initiator, InvalidConnectionId},
+    drain::{Drain, Drained},
     endpoint::Endpoint,
     failure::{Failure, WsError},
     ledger::DropReason,
+    life::{Heartbeat, Limits},
+    listing::{Connection, SortBy},
     message::{MessageKind, WsMessage},
+    outbox::{
+        Key, Outbox, OutboxDriver, OutboxReceiver, OutboxSender, OutboxSocket, Outgoing, Overflow, SendError, SendErrorKind,
+    },
+    quality::Quality,
     registry::WebSockets,
     socket::{MeteredReceiver, MeteredSender, MeteredWebSocket, ReuniteError, Socket},
     upgrade::{HandshakeOutcome, WebSocketFuture, WebSocketLayer, WebSocketService},

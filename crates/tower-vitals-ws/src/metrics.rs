@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use tower_vitals_core::{
-    ClosedLabel, Computed, FamilyBuilder, HistogramFamily, Instrument, RegisterError, Vitals, encode::Number,
+    ClosedLabel, Computed, FamilyBuilder, HistogramFamily, Instrument, RegisterError, Vitals, closed_label, encode::Number,
 };
 
 use crate::{
-    CloseCause, CodeClass, DropReason, HandshakeOutcome, Initiator, MessageKind,
+    CloseCause, CodeClass, DropReason, HandshakeOutcome, Initiator, MessageKind, Quality,
+    connection::Messages,
     endpoint::{Row, VERSIONS},
-    ledger::Amount,
+    ledger::{Amount, SIZES},
 };
 
 type Family = Result<Computed<Row>, RegisterError>;
@@ -19,11 +20,29 @@ const DURATIONS: [f64; 12] = [
     1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 43_200.0, 86_400.0, 259_200.0, 604_800.0,
 ];
 
+/// From a millisecond to half a minute.
+const RTTS: [f64; 14] = [
+    0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+];
+
+/// From 100 microseconds to a minute.
+const WAITS: [f64; 13] = [
+    0.000_1, 0.000_25, 0.001, 0.002_5, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0, 30.0, 60.0,
+];
+
 /// What others need of the families.
 pub(crate) struct Families {
     /// The name of the family by which overflow is told.
     pub(crate) calls: String,
+    pub(crate) timings: Timings,
+}
+
+/// The histograms of times, of which each endpoint has its own.
+pub(crate) struct Timings {
     pub(crate) durations: HistogramFamily<1>,
+    pub(crate) flushes: HistogramFamily<1>,
+    pub(crate) queue_waits: HistogramFamily<1>,
+    pub(crate) rtts: HistogramFamily<1>,
 }
 
 /// Registers all families; `rows` gives the endpoints at a scrape.
@@ -44,15 +63,90 @@ pub(crate) fn register(vitals: &Vitals, rows: impl Fn() -> Vec<Row> + Send + Syn
     )?);
     families.extend(dropped(vitals)?);
     families.extend(buffered(vitals)?);
-    let help = "How long WebSockets were open";
-    let durations = house(vitals.histogram("websocket_connection_duration_seconds", help))
-        .buckets(DURATIONS)
-        .budget("endpoint", usize::MAX)
-        .expire_after(Duration::MAX)
-        .labels(["endpoint"])?;
+    families.push(sizes(vitals)?);
+    families.extend(queued(vitals)?);
+    families.push(oldest_queued(vitals)?);
+    families.push(quality(vitals)?);
+    families.push(heartbeat_timeouts(vitals)?);
+    let timings = timings(vitals)?;
     // Last, since this one is not given again to who tries once more.
     vitals.register_collector(families, rows)?;
-    Ok(Families { calls, durations })
+    Ok(Families { calls, timings })
+}
+
+fn timings(vitals: &Vitals) -> Result<Timings, RegisterError> {
+    let histogram = |name: &str, help: &str, buckets: &[f64]| {
+        house(vitals.histogram(name, help))
+            .buckets(buckets)
+            .budget("endpoint", usize::MAX)
+            .expire_after(Duration::MAX)
+            .labels(["endpoint"])
+    };
+    let [flush, queue_wait, rtt] = [
+        "How long messages took from being accepted until all of them had left, of one batch of 16",
+        "How long messages waited in an outbox, of one in 16",
+        "How long pings of heartbeats took to be answered",
+    ];
+    Ok(Timings {
+        durations: histogram(
+            "websocket_connection_duration_seconds",
+            "How long WebSockets were open",
+            &DURATIONS,
+        )?,
+        flushes: histogram("websocket_flush_seconds", flush, &WAITS)?,
+        queue_waits: histogram("websocket_queue_wait_seconds", queue_wait, &WAITS)?,
+        rtts: histogram("websocket_ping_rtt_seconds", rtt, &RTTS)?,
+    })
+}
+
+closed_label! {
+    /// Which way a message goes.
+    pub(crate) enum Direction {
+        /// It came.
+        Received => "received",
+        /// It was given to the library to be sent.
+        Sent => "sent",
+    }
+}
+
+fn sizes(vitals: &Vitals) -> Family {
+    let help = "Bytes of the payloads of messages that came, and of those that were given to the library to be sent";
+    house(vitals.histogram("websocket_message_size_bytes", help))
+        .buckets(SIZES)
+        .closed::<Direction>("direction")
+        .computed_histogram(["endpoint", "direction"], |row: &Row, samples| {
+            if !row.is_shown {
+                return;
+            }
+            let Messages { sent, received } = &row.messages;
+            for (direction, sizes, sum) in [
+                (Direction::Received, &received.sizes, received.all().bytes),
+                (Direction::Sent, &sent.sizes, sent.given.bytes),
+            ] {
+                let labels = [row.endpoint.as_str(), direction.as_str()];
+                samples.push_since(labels, sizes, Number::Unsigned(sum), row.made);
+            }
+        })
+}
+
+fn quality(vitals: &Vitals) -> Family {
+    let help = "WebSockets that are open, by how well they are doing";
+    house(vitals.gauge("websocket_connection_quality", help))
+        .closed::<Quality>("quality")
+        .computed(["endpoint", "quality"], |row: &Row, samples| {
+            for (quality, count) in Quality::ALL.iter().zip(row.qualities).filter(|_| row.is_shown) {
+                samples.push([&row.endpoint, quality.as_str()], Number::Unsigned(count));
+            }
+        })
+}
+
+fn heartbeat_timeouts(vitals: &Vitals) -> Family {
+    let help = "WebSockets that were closed because nothing came when they were asked whether they are there";
+    house(vitals.counter("websocket_heartbeat_timeouts_total", help)).computed(["endpoint"], |row: &Row, samples| {
+        if row.is_shown {
+            samples.push_since([&row.endpoint], Number::Unsigned(row.heartbeat_timeouts), row.made);
+        }
+    })
 }
 
 fn connections(vitals: &Vitals) -> Family {
@@ -153,6 +247,30 @@ fn buffered(vitals: &Vitals) -> Result<Vec<Computed<Row>>, RegisterError> {
         })?);
     }
     Ok(families)
+}
+
+fn queued(vitals: &Vitals) -> Result<Vec<Computed<Row>>, RegisterError> {
+    let mut families = Vec::new();
+    for (name, (_, help, of)) in ["websocket_queue_depth", "websocket_queue_bytes"].iter().zip(UNITS) {
+        let help = format!("{help} that wait in outboxes, or for room in them");
+        families.push(
+            house(vitals.gauge(name, &help)).computed(["endpoint"], move |row: &Row, samples| {
+                if row.is_shown {
+                    samples.push([&row.endpoint], Number::Unsigned(of(row.messages.sent.queued)));
+                }
+            })?,
+        );
+    }
+    Ok(families)
+}
+
+fn oldest_queued(vitals: &Vitals) -> Family {
+    let help = "For how long the message waits that waits longest in an outbox";
+    house(vitals.gauge("websocket_oldest_queued_seconds", help)).computed(["endpoint"], |row: &Row, samples| {
+        if row.is_shown {
+            samples.push([&row.endpoint], Number::Nanos(row.oldest_queued.into()));
+        }
+    })
 }
 
 /// How a name and a help text begin, and what of an amount they are about.

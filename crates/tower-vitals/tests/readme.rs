@@ -1,6 +1,11 @@
 //! The tables in the README are made from the catalogue. `UPDATE_README=1` writes them.
 
-use std::{collections::BTreeMap, fmt::Write, fs, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+    fs,
+    path::PathBuf,
+};
 
 use tower_vitals::{
     CircuitBreaker, ClientMetricsLayer, Descriptor, IdHasher, Label, LabelValues, MetricsLayer, MetricsRoute, PrincipalIds,
@@ -18,7 +23,7 @@ fn the_tables_are_those_of_the_catalogue() {
     let _client = ClientMetricsLayer::new(&vitals, "target");
     let _errors = vitals.errors().unwrap();
     let _breaker = CircuitBreaker::builder("breaker").call_durations().build(&vitals).unwrap();
-    let _sockets = WebSockets::of(&vitals).unwrap();
+    let _sockets = WebSockets::of(&vitals);
     let _route = MetricsRoute::new(&vitals);
     let tables = tables(&vitals);
 
@@ -46,8 +51,22 @@ fn the_breakers_readme_has_all_that_its_metrics_say() {
 #[test]
 fn the_readme_of_websockets_has_all_that_their_metrics_say() {
     let vitals = Vitals::new();
-    let _sockets = WebSockets::of(&vitals).unwrap();
+    let _sockets = WebSockets::of(&vitals);
     tells_all(&vitals, "websocket", "tower-vitals-ws");
+}
+
+#[test]
+fn the_labels_of_websockets_are_kept_free() {
+    let vitals = Vitals::new();
+    let _sockets = WebSockets::of(&vitals);
+    let catalogue = vitals.catalogue();
+    let of_sockets = catalogue.iter().filter(|family| family.category() == "websocket");
+    let labels: BTreeSet<_> = of_sockets.flat_map(Descriptor::labels).map(Label::name).collect();
+    assert!(labels.len() > 5, "{labels:?}");
+    for label in labels {
+        let refused = Vitals::builder().constant_label(label, "x").build();
+        assert!(refused.is_err(), "{label}");
+    }
 }
 
 /// The README of this crate has the names of all metrics of this category, and all values of their closed labels.

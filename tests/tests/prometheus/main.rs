@@ -2,11 +2,13 @@
 
 mod app;
 mod breaker;
+mod computed;
 mod labels;
 mod numbers;
 mod otel;
 mod promtool;
 mod slo;
+mod sockets;
 mod users;
 
 use std::time::Duration;
@@ -47,6 +49,12 @@ fn main() {
         ),
         trial_async("prometheus::apdex_is_what_the_readme_has", &needs, LIMIT, slo::apdex),
         trial_async("prometheus::breakers_as_the_readmes_have_it", &needs, LIMIT, breaker::promql),
+        trial_async(
+            "prometheus::websockets_as_the_readmes_have_it",
+            &needs,
+            LIMIT,
+            sockets::promql,
+        ),
         trial(
             "prometheus::promtool_finds_nothing_to_say",
             &[Need::Promtool],

@@ -13,7 +13,10 @@ use tests::{
 };
 use tower_vitals::{Clock, Vitals};
 
-use crate::app::{App, MIX, WAITS, send_mix, send_waits};
+use crate::{
+    app::{App, MIX, WAITS, send_mix, send_waits},
+    computed,
+};
 
 /// How long Prometheus may take until it has scraped the last numbers.
 const SCRAPED: Duration = Duration::from_secs(20);
@@ -23,6 +26,7 @@ const JOBS: [&str; 2] = ["any", "text"];
 pub(crate) async fn numbers() -> Result<(), Failed> {
     let app = App::default();
     let vitals = Vitals::builder().clock(Clock::manual(&app.clock)).build()?;
+    computed::register(&vitals)?;
     let server = Server::start(app.router(&vitals)).await?;
     let target = |job, path| Target {
         job,
@@ -38,6 +42,7 @@ pub(crate) async fn numbers() -> Result<(), Failed> {
     for job in JOBS {
         requests(&promql, job).await?;
         durations(&promql, job).await?;
+        computed::are_read(&promql, job).await?;
         let in_flight = promql.query(&format!("http_requests_in_flight{{job=\"{job}\"}}")).await?;
         assert!(
             in_flight.iter().all(|sample| sample.value == 0.0) && in_flight.len() == 11,
@@ -136,7 +141,7 @@ fn seconds(ms: u64) -> f64 {
 
 /// A series is the same one in both protocols: every label, `le` too, and the value.
 async fn same_series(promql: &PromQl) -> Result<(), Failed> {
-    let ours = "__name__=~\"(http|vitals)_.*\"";
+    let ours = "__name__=~\"(http|upload|vitals)_.*\"";
     let mut found = Vec::new();
     for job in JOBS {
         let mut samples = promql.query(&format!("{{job=\"{job}\",{ours}}}")).await?;

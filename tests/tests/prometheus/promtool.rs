@@ -17,7 +17,10 @@ use tower_vitals::{
     encode::Protocol,
 };
 
-use crate::app::{App, send_mix};
+use crate::{
+    app::{App, send_mix},
+    computed,
+};
 
 const GRPC: (HeaderName, &str) = (http::header::CONTENT_TYPE, "application/grpc");
 
@@ -44,6 +47,7 @@ pub(crate) fn promtool() -> Result<(), Failed> {
     sizes.register()?.observe(1e300);
     let waits = vitals.histogram("wait_seconds", "Waiting times").labels(["queue"])?;
     waits.with(["{\"}"]).observe_duration(Duration::from_nanos(1));
+    computed::register(&vitals)?;
     let app = App::default();
     let server = async {
         let server = Server::start(app.router(&vitals)).await?;

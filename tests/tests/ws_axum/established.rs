@@ -146,9 +146,9 @@ async fn requests_and_websockets_are_counted_side_by_side() -> Result<()> {
         let app = Router::new().route("/ws", any(echo));
         let requests = MetricsLayer::new(&vitals);
         let router = if websockets_outside {
-            app.layer(requests).layer(WebSocketLayer::new(&vitals)?)
+            app.layer(requests).layer(WebSocketLayer::new(&vitals))
         } else {
-            app.layer(WebSocketLayer::new(&vitals)?).layer(requests)
+            app.layer(WebSocketLayer::new(&vitals)).layer(requests)
         };
         let addr = serve(router).await?;
         let mut over_http1 = connect(addr, "/ws").await?;
@@ -177,7 +177,7 @@ async fn requests_and_websockets_are_counted_side_by_side() -> Result<()> {
 #[tokio::test]
 async fn a_second_layer_of_the_same_vitals_counts_nothing_twice() -> Result<()> {
     let vitals = Vitals::new();
-    let inner = Router::new().route("/ws", any(echo)).layer(WebSocketLayer::new(&vitals)?);
+    let inner = Router::new().route("/ws", any(echo)).layer(WebSocketLayer::new(&vitals));
     let addr = layered(&vitals, inner).await?;
     let mut socket = connect(addr, "/ws").await?;
     says(&mut socket, "hello").await?;

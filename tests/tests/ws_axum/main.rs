@@ -3,8 +3,11 @@
 mod established;
 #[path = "../http_common/mod.rs"]
 mod http_common;
+mod life;
 mod limits;
+mod outbox;
 mod outcomes;
+mod unsent;
 
 use std::net::SocketAddr;
 
@@ -77,7 +80,7 @@ async fn serve(router: Router) -> Result<SocketAddr> {
 }
 
 async fn layered(vitals: &Vitals, router: Router) -> Result<SocketAddr> {
-    serve(router.layer(WebSocketLayer::new(vitals)?)).await
+    serve(router.layer(WebSocketLayer::new(vitals))).await
 }
 
 async fn connect(addr: SocketAddr, path: &str) -> Result<WebSocketStream<TcpStream>> {
@@ -94,8 +97,18 @@ async fn ask_http2(
     protocol: Option<&'static str>,
     version: &str,
 ) -> Result<(Client, Exchange)> {
+    ask_http2_at(addr, "/ws", method, protocol, version).await
+}
+
+async fn ask_http2_at(
+    addr: SocketAddr,
+    path: &str,
+    method: Method,
+    protocol: Option<&'static str>,
+    version: &str,
+) -> Result<(Client, Exchange)> {
     let mut client = Client::http2(addr).await?;
-    let request = Request::builder().method(method).uri("/ws");
+    let request = Request::builder().method(method).uri(path);
     let mut request = request.header("sec-websocket-version", version).body(Empty::new())?;
     if let Some(protocol) = protocol {
         request.extensions_mut().insert(hyper::ext::Protocol::from_static(protocol));

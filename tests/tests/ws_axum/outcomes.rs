@@ -213,7 +213,7 @@ async fn an_upgrade_that_fails_is_told_to_the_application_and_counted() -> Resul
             upgrade.on_failed_upgrade(failed).on_upgrade(echo_on)
         }),
     );
-    let router = router.layer(WebSocketLayer::new(&vitals)?);
+    let router = router.layer(WebSocketLayer::new(&vitals));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let addr = listener.local_addr()?;
     tokio::spawn(async move {

@@ -1,9 +1,12 @@
 use std::error::Error as _;
 
-use axum::{Error, extract::ws::Message};
+use axum::{
+    Error,
+    extract::ws::{CloseFrame, Message},
+};
 use tokio_tungstenite029::tungstenite;
 
-use crate::{Failure, MessageKind, WsError, WsMessage};
+use crate::{CloseCode, Failure, MessageKind, WsError, WsMessage};
 
 impl WsMessage for Message {
     #[inline]
@@ -33,11 +36,33 @@ impl WsMessage for Message {
             _ => None,
         }
     }
+
+    fn payload(&self) -> &[u8] {
+        match self {
+            Self::Ping(data) | Self::Pong(data) => data,
+            _ => &[],
+        }
+    }
+
+    fn ping(payload: &[u8]) -> Self {
+        Self::Ping(payload.to_vec().into())
+    }
+
+    fn close(code: CloseCode, reason: &str) -> Self {
+        Self::Close(Some(CloseFrame {
+            code: code.get(),
+            reason: reason.into(),
+        }))
+    }
 }
 
 impl WsError for Error {
     fn failure(&self) -> Failure {
         let below = self.source().and_then(|error| error.downcast_ref::<tungstenite::Error>());
         below.map_or(Failure::Other, WsError::failure)
+    }
+
+    fn closed() -> Self {
+        Self::new(tungstenite::Error::AlreadyClosed)
     }
 }

@@ -1,6 +1,6 @@
 use tokio_websockets::{Error, Message, proto::ProtocolError};
 
-use crate::{Failure, MessageKind, WsError, WsMessage};
+use crate::{CloseCode, Failure, MessageKind, WsError, WsMessage};
 
 impl WsMessage for Message {
     #[inline]
@@ -27,6 +27,19 @@ impl WsMessage for Message {
         let is_there = !self.as_payload().is_empty();
         self.as_close().filter(|_| is_there).map(|(code, _)| code.into())
     }
+
+    fn payload(&self) -> &[u8] {
+        self.as_payload()
+    }
+
+    fn ping(payload: &[u8]) -> Self {
+        Self::ping(payload.to_vec())
+    }
+
+    fn close(code: CloseCode, reason: &str) -> Self {
+        // What it does not know is none of its codes.
+        Self::close(code.get().try_into().ok(), reason)
+    }
 }
 
 impl WsError for Error {
@@ -39,5 +52,9 @@ impl WsError for Error {
             Self::Io(error) => super::io::failure(error),
             _ => Failure::Other,
         }
+    }
+
+    fn closed() -> Self {
+        Self::AlreadyClosed
     }
 }

@@ -6,10 +6,13 @@ macro_rules! bind {
             use $version::tungstenite::{
                 Error, Message,
                 error::{CapacityError, ProtocolError},
-                protocol::frame::coding::{Control, OpCode},
+                protocol::{
+                    CloseFrame,
+                    frame::coding::{Control, OpCode},
+                },
             };
 
-            use crate::{Failure, MessageKind, WsError, WsMessage};
+            use crate::{CloseCode, Failure, MessageKind, WsError, WsMessage};
 
             impl WsMessage for Message {
                 #[inline]
@@ -40,11 +43,39 @@ macro_rules! bind {
                     }
                 }
 
+                // Without a look into frames, which nobody receives and hardly anybody sends.
+                #[inline(always)]
+                fn data(&self) -> Option<(MessageKind, usize)> {
+                    match self {
+                        Self::Text(text) => Some((MessageKind::Text, text.len())),
+                        Self::Binary(data) => Some((MessageKind::Binary, data.len())),
+                        _ => None,
+                    }
+                }
+
                 fn close_code(&self) -> Option<u16> {
                     match self {
                         Self::Close(Some(frame)) => Some(frame.code.into()),
                         _ => None,
                     }
+                }
+
+                fn payload(&self) -> &[u8] {
+                    match self {
+                        Self::Ping(data) | Self::Pong(data) => data,
+                        _ => &[],
+                    }
+                }
+
+                fn ping(payload: &[u8]) -> Self {
+                    Self::Ping(payload.to_vec().into())
+                }
+
+                fn close(code: CloseCode, reason: &str) -> Self {
+                    Self::Close(Some(CloseFrame {
+                        code: code.get().into(),
+                        reason: reason.into(),
+                    }))
                 }
             }
 
@@ -66,6 +97,10 @@ macro_rules! bind {
                         Self::Utf8(_) => Failure::InvalidUtf8,
                         _ => Failure::Other,
                     }
+                }
+
+                fn closed() -> Self {
+                    Self::AlreadyClosed
                 }
             }
         }

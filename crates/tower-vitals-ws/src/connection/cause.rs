@@ -26,16 +26,30 @@ closed_label! {
         CloseUnfinished => "close_unfinished",
         /// This side let go of the connection without closing it.
         Dropped => "dropped",
+        /// The other side did not answer in time when it was asked whether it is there.
+        HeartbeatTimeout => "heartbeat_timeout",
+        /// Nothing came or was sent for too long.
+        IdleTimeout => "idle_timeout",
         /// A text that came was not UTF-8.
         InvalidUtf8 => "invalid_utf8",
         /// The connection below failed.
         IoError => "io_error",
+        /// An operator closed it.
+        Kicked => "kicked",
+        /// It was as old as it may become.
+        Lifetime => "lifetime",
         /// The task that had the connection panicked.
         Panicked => "panicked",
+        /// More pings came than may come.
+        PingFlood => "ping_flood",
         /// What came broke the protocol.
         ProtocolError => "protocol_error",
         /// The other side went away without closing.
         Reset => "reset",
+        /// The server stopped.
+        Shutdown => "shutdown",
+        /// It did not take what was to be sent to it fast enough.
+        SlowConsumer => "slow_consumer",
         /// A message that came was larger than allowed.
         TooLarge => "too_large",
     }
@@ -74,7 +88,16 @@ impl Ended {
             CloseCause::Panicked => 1,
             CloseCause::Reset | CloseCause::IoError => 0,
             // Nothing failed.
-            CloseCause::CloseFrame | CloseCause::CloseUnfinished | CloseCause::Dropped => 0,
+            CloseCause::CloseFrame
+            | CloseCause::CloseUnfinished
+            | CloseCause::Dropped
+            | CloseCause::HeartbeatTimeout
+            | CloseCause::IdleTimeout
+            | CloseCause::Kicked
+            | CloseCause::Lifetime
+            | CloseCause::PingFlood
+            | CloseCause::Shutdown
+            | CloseCause::SlowConsumer => 0,
         }
     }
 

@@ -1,4 +1,4 @@
-use super::{CloseCause, Ended, Initiator};
+use super::{CloseCause, CodeClass, Ended, Initiator};
 use crate::Failure;
 
 /// What was seen of the end of a connection so far.
@@ -6,6 +6,8 @@ use crate::Failure;
 pub(crate) struct Ending {
     /// The closing message that was sent or came first.
     closed: Option<Ended>,
+    /// Why this side closes it, where that was not the application.
+    act: Option<CloseCause>,
     /// What failed, and says most.
     failed: Option<Ended>,
     /// Whether a closing message of ours, or the reply to one, is not known to have left.
@@ -23,6 +25,20 @@ impl Ending {
             self.is_pending = true;
             self.closed = Some(Ended::by_frame(Initiator::Local, code));
         }
+    }
+
+    /// This side begins to close it for a reason of its own, unless it is closed, closing or over already.
+    pub(crate) fn see_act(&mut self, cause: CloseCause) -> bool {
+        let begins = self.is_open();
+        if begins {
+            self.act = Some(cause);
+        }
+        begins
+    }
+
+    /// Whether nothing has ended or closes it yet.
+    pub(crate) fn is_open(&self) -> bool {
+        self.act.is_none() && self.closed.is_none() && !self.is_over
     }
 
     /// A closing message came. It asks for a reply, unless it is one.
@@ -79,6 +95,13 @@ impl Ending {
     pub(crate) fn end(mut self, is_panic: bool) -> Ended {
         if is_panic {
             self.see_panic();
+        }
+        if let Some(cause) = self.act {
+            let has_left = |closed: &Ended| closed.initiator == Initiator::Local && !self.is_pending;
+            return Ended {
+                code: self.closed.filter(has_left).map_or(CodeClass::None, |closed| closed.code),
+                ..Ended::without_code(Initiator::Local, cause)
+            };
         }
         match (self.closed, self.failed) {
             // What never left closed nothing.
@@ -170,6 +193,36 @@ mod tests {
             ending.see_end();
         });
         assert_eq!(unread, "remote close_frame 1001");
+    }
+
+    #[test]
+    fn why_this_side_closed_it_says_more_than_what_came_of_that() {
+        let answered = after(|ending| {
+            assert!(ending.see_act(CloseCause::Kicked));
+            assert!(!ending.see_act(CloseCause::Shutdown), "it closes already");
+            ending.see_own_close(Some(4001));
+            ending.see_flushed();
+            ending.see_their_close(Some(1000));
+        });
+        assert_eq!(answered, "local kicked 4xxx");
+        let stuck = after(|ending| {
+            assert!(ending.see_act(CloseCause::HeartbeatTimeout));
+            ending.see_own_close(Some(1011));
+            ending.see_failed_write(Failure::Reset);
+        });
+        assert_eq!(stuck, "local heartbeat_timeout none", "the code never left");
+        let crossing = after(|ending| {
+            assert!(ending.see_act(CloseCause::Shutdown));
+            ending.see_their_close(Some(1001));
+            ending.see_end();
+        });
+        assert_eq!(crossing, "local shutdown none");
+        let late = after(|ending| {
+            ending.see_their_close(Some(1001));
+            assert!(!ending.see_act(CloseCause::Shutdown));
+            ending.see_end();
+        });
+        assert_eq!(late, "remote close_frame 1001");
     }
 
     #[test]

@@ -1,6 +1,10 @@
 use tower_vitals_core::ClosedLabel;
 
-use super::{Amount, words::Words};
+use super::{
+    Amount,
+    sizes::{RANGES, Sizes, add_sizes, range},
+    words::Words,
+};
 use crate::MessageKind;
 
 /// What the application of a connection was given, by kind, as one writer notes it.
@@ -13,9 +17,12 @@ pub(crate) struct ReceivedWords {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Received {
     of_kinds: [Amount; MessageKind::ALL.len()],
+    pub(crate) sizes: Sizes,
 }
 
-const WORDS: usize = 2 * MessageKind::ALL.len();
+/// Where the words of sizes begin.
+const SIZES: usize = 2 * MessageKind::ALL.len();
+const WORDS: usize = SIZES + RANGES;
 
 impl ReceivedWords {
     pub(crate) fn new() -> Self {
@@ -28,6 +35,7 @@ impl ReceivedWords {
             let place = 2 * (kind as usize);
             words.add(place, 1);
             words.add(place + 1, bytes as u64);
+            words.add(SIZES + range(bytes), 1);
         });
     }
 
@@ -38,6 +46,7 @@ impl ReceivedWords {
                 messages: words[2 * kind],
                 bytes: words[2 * kind + 1],
             }),
+            sizes: std::array::from_fn(|range| words[SIZES + range]),
         }
     }
 }
@@ -47,9 +56,14 @@ impl Received {
         self.of_kinds[kind as usize]
     }
 
+    pub(crate) fn all(&self) -> Amount {
+        self.of_kinds.into_iter().sum()
+    }
+
     pub(crate) fn add(&mut self, other: &Self) {
         for (amount, more) in self.of_kinds.iter_mut().zip(other.of_kinds) {
             *amount += more;
         }
+        add_sizes(&mut self.sizes, &other.sizes);
     }
 }

@@ -3,7 +3,8 @@ use std::array;
 use tower_vitals_core::ClosedLabel;
 
 use super::{
-    Amount, DropReason,
+    Amount, DropReason, Dropped,
+    sizes::{RANGES, Sizes, add_sizes, range},
     words::{Words, Writing},
 };
 
@@ -15,12 +16,19 @@ pub(crate) struct SentWords {
 
 /// The same at one moment.
 ///
-/// What was attempted was flushed, dropped, or is buffered: it waits to be accepted, or is not yet known to have left.
+/// What was attempted was flushed, dropped, is queued in the outbox, or is buffered: it waits to be accepted, or is not yet known to have
+/// left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sent {
     pub(crate) attempted: Amount,
+    /// What of that was given to the socket.
+    pub(crate) given: Amount,
     pub(crate) flushed: Amount,
-    dropped: [Amount; DropReason::ALL.len()],
+    /// What waits in the outbox, where there is one.
+    pub(crate) queued: Amount,
+    dropped: Dropped,
+    /// The sizes of what was given to the socket.
+    pub(crate) sizes: Sizes,
 }
 
 /// Where the words of amounts begin.
@@ -29,7 +37,9 @@ const FLUSHED: usize = 2;
 /// What was dropped for any reason, so that nobody has to add it up.
 const ALL_DROPPED: usize = 4;
 const DROPPED: usize = 6;
-const WORDS: usize = DROPPED + 2 * DropReason::ALL.len();
+/// Where the words of sizes begin.
+const SIZES: usize = DROPPED + 2 * DropReason::ALL.len();
+const WORDS: usize = SIZES + RANGES;
 
 fn of_reason(reason: DropReason) -> usize {
     DROPPED + 2 * (reason as usize)
@@ -43,7 +53,10 @@ impl SentWords {
     /// The application wants to send a message.
     #[inline]
     pub(crate) fn attempt(&self, bytes: usize) {
-        self.words.write(|words| add(&words, ATTEMPTED, Amount::message(bytes)));
+        self.words.write(|words| {
+            add(&words, ATTEMPTED, Amount::message(bytes));
+            words.add(SIZES + range(bytes), 1);
+        });
     }
 
     /// A message that was attempted will not be sent.
@@ -52,19 +65,19 @@ impl SentWords {
         self.drop(reason, Amount::message(bytes));
     }
 
-    /// Everything that is buffered has left.
+    /// Everything that is buffered has left, but what waits to be accepted.
     #[inline]
-    pub(crate) fn flush(&self) {
-        let buffered = self.buffered();
+    pub(crate) fn flush(&self, waiting: Amount) {
+        let buffered = self.buffered() - waiting;
         if buffered != Amount::default() {
             self.words.write(|words| add(&words, FLUSHED, buffered));
         }
     }
 
-    /// Nothing that is buffered will leave any more.
+    /// Nothing that is buffered will leave any more; what waits to be accepted may not even be that.
     #[cold]
-    pub(crate) fn drop_buffered(&self, reason: DropReason) {
-        let buffered = self.buffered();
+    pub(crate) fn drop_buffered(&self, reason: DropReason, waiting: Amount) {
+        let buffered = self.buffered() - waiting;
         if buffered != Amount::default() {
             self.drop(reason, buffered);
         }
@@ -85,8 +98,11 @@ impl SentWords {
         };
         Sent {
             attempted: amount(ATTEMPTED),
+            given: amount(ATTEMPTED),
             flushed: amount(FLUSHED),
-            dropped: array::from_fn(|reason| amount(DROPPED + 2 * reason)),
+            queued: Amount::default(),
+            dropped: Dropped(array::from_fn(|reason| amount(DROPPED + 2 * reason))),
+            sizes: array::from_fn(|range| words[SIZES + range]),
         }
     }
 
@@ -109,21 +125,33 @@ fn add(words: &Writing<'_, WORDS>, place: usize, amount: Amount) {
 
 impl Sent {
     pub(crate) fn dropped(&self, reason: DropReason) -> Amount {
-        self.dropped[reason as usize]
+        self.dropped.of(reason)
+    }
+
+    /// What was dropped for any reason.
+    pub(crate) fn all_dropped(&self) -> Amount {
+        self.dropped.sum()
+    }
+
+    /// Adds what an outbox has, and what it dropped.
+    pub(crate) fn add_outbox(&mut self, queued: Amount, dropped: &Dropped) {
+        self.attempted += queued + dropped.sum();
+        self.queued += queued;
+        self.dropped.add(dropped);
     }
 
     /// What waits to be accepted, or is not known to have left or to be lost.
     pub(crate) fn buffered(&self) -> Amount {
-        let dropped: Amount = self.dropped.into_iter().sum();
-        self.attempted - self.flushed - dropped
+        self.attempted - self.flushed - self.queued - self.all_dropped()
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
         self.attempted += other.attempted;
+        self.given += other.given;
         self.flushed += other.flushed;
-        for (dropped, more) in self.dropped.iter_mut().zip(other.dropped) {
-            *dropped += more;
-        }
+        self.queued += other.queued;
+        self.dropped.add(&other.dropped);
+        add_sizes(&mut self.sizes, &other.sizes);
     }
 }
 
@@ -136,12 +164,26 @@ mod tests {
     }
 
     #[test]
+    fn what_was_not_accepted_is_neither_flushed_nor_lost_with_the_rest() {
+        let words = SentWords::new();
+        words.attempt(5);
+        words.attempt(7);
+        words.flush(amount(1, 7));
+        assert_eq!((words.read().flushed, words.read().buffered()), (amount(1, 5), amount(1, 7)));
+        words.attempt(1);
+        words.drop_buffered(DropReason::IoError, amount(1, 7));
+        assert_eq!(words.read().dropped(DropReason::IoError), amount(1, 1));
+        words.drop_one(DropReason::Cancelled, 7);
+        assert_eq!(words.read().buffered(), Amount::default());
+    }
+
+    #[test]
     fn what_is_attempted_is_buffered_until_it_is_flushed_or_dropped() {
         let words = SentWords::new();
         words.attempt(5);
         words.attempt(7);
         assert_eq!(words.read().buffered(), amount(2, 12));
-        words.flush();
+        words.flush(Amount::default());
         words.attempt(11);
         words.drop_one(DropReason::TooLarge, 11);
         words.attempt(3);
@@ -151,8 +193,8 @@ mod tests {
             (amount(4, 26), amount(2, 12), amount(1, 3))
         );
         assert_eq!(sent.dropped(DropReason::TooLarge), amount(1, 11));
-        words.drop_buffered(DropReason::ConnectionDropped);
-        words.flush();
+        words.drop_buffered(DropReason::ConnectionDropped, Amount::default());
+        words.flush(Amount::default());
         let sent = words.read();
         assert_eq!((sent.flushed, sent.buffered()), (amount(2, 12), Amount::default()));
         assert_eq!(sent.dropped(DropReason::ConnectionDropped), amount(1, 3));

@@ -2,15 +2,25 @@ use crate::{DropReason, Failure, MessageKind, WsMessage};
 
 /// What must be known of a message after it is gone.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Facts {
-    pub(super) kind: MessageKind,
-    pub(super) bytes: usize,
-    pub(super) code: Option<u16>,
+pub(crate) struct Facts {
+    pub(crate) kind: MessageKind,
+    pub(crate) bytes: usize,
+    pub(crate) code: Option<u16>,
 }
 
 impl Facts {
+    /// Those of a text or of bytes. Which of them does not matter any more.
+    #[inline(always)]
+    pub(super) fn of_data(bytes: usize) -> Self {
+        Self {
+            kind: MessageKind::Binary,
+            bytes,
+            code: None,
+        }
+    }
+
     #[inline]
-    pub(super) fn of(message: &impl WsMessage) -> Self {
+    pub(crate) fn of(message: &impl WsMessage) -> Self {
         let kind = message.kind();
         Self {
             kind,
@@ -22,16 +32,18 @@ impl Facts {
             },
         }
     }
+}
 
-    /// Why a message was not sent that an error kept from it.
-    pub(super) fn dropped_by(self, failure: Failure) -> DropReason {
+impl DropReason {
+    /// Why a message of that kind was not sent that a failure kept from it.
+    pub(super) fn of(failure: Failure, kind: MessageKind) -> Self {
         match failure {
-            Failure::Finished | Failure::Closed if self.kind == MessageKind::Close => DropReason::Closing,
-            Failure::Finished | Failure::Closed => DropReason::Closed,
-            Failure::Reset | Failure::Io => DropReason::IoError,
-            Failure::TooLarge => DropReason::TooLarge,
-            Failure::WriteBufferFull => DropReason::WriteBufferFull,
-            Failure::Protocol | Failure::InvalidUtf8 | Failure::Other => DropReason::Refused,
+            Failure::Finished | Failure::Closed if kind == MessageKind::Close => Self::Closing,
+            Failure::Finished | Failure::Closed => Self::Closed,
+            Failure::Reset | Failure::Io => Self::IoError,
+            Failure::TooLarge => Self::TooLarge,
+            Failure::WriteBufferFull => Self::WriteBufferFull,
+            Failure::Protocol | Failure::InvalidUtf8 | Failure::Other => Self::Refused,
         }
     }
 }

@@ -16,12 +16,12 @@ use super::{
     attempt::{Access, Attempt},
 };
 
-/// The half of a [`MeteredWebSocket`] that sends.
+/// The half of a [`MeteredWebSocket`] that sends. The connection ends when both halves are dropped.
 pub struct MeteredSender<S: Socket> {
     half: Half<S>,
 }
 
-/// The half of a [`MeteredWebSocket`] that receives.
+/// The half of a [`MeteredWebSocket`] that receives. The connection ends when both halves are dropped.
 pub struct MeteredReceiver<S: Socket> {
     half: Half<S>,
 }
@@ -56,6 +56,9 @@ pub(super) fn split<S: Socket>(socket: MeteredWebSocket<S>) -> (MeteredSender<S>
 impl<S: Socket> MeteredSender<S> {
     /// Sends a message, and waits until it has left.
     ///
+    /// # Cancel safety
+    /// As [`MeteredWebSocket::send`].
+    ///
     /// # Errors
     /// As the socket's.
     pub async fn send(&mut self, message: S::Message) -> Result<(), <S as Socket>::Error> {
@@ -65,11 +68,13 @@ impl<S: Socket> MeteredSender<S> {
 
     /// Has a message accepted for sending. It leaves with the next flush, or earlier.
     ///
+    /// # Cancel safety
+    /// As [`MeteredWebSocket::feed`].
+    ///
     /// # Errors
     /// As the socket's.
-    pub async fn feed(&mut self, message: S::Message) -> Result<(), <S as Socket>::Error> {
-        let mut attempt = Attempt::new(&mut self.half, message);
-        poll_fn(|cx| attempt.poll(cx)).await
+    pub fn feed(&mut self, message: S::Message) -> impl Future<Output = Result<(), <S as Socket>::Error>> {
+        Attempt::new(&mut self.half, message)
     }
 
     /// The whole socket again.
@@ -91,6 +96,9 @@ impl<S: Socket> MeteredSender<S> {
 
 impl<S: Socket> MeteredReceiver<S> {
     /// The next message; none when there will be no more.
+    ///
+    /// # Cancel safety
+    /// As [`MeteredWebSocket::recv`].
     ///
     /// # Errors
     /// As the socket's.

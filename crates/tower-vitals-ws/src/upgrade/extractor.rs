@@ -10,7 +10,7 @@ use axum::{
 use http::{HeaderValue, StatusCode, Version, request::Parts};
 
 use super::{Handshake, HandshakeOutcome};
-use crate::{Endpoint, MeteredWebSocket};
+use crate::{Endpoint, Limits, MeteredWebSocket, capacity::Permit};
 
 /// Extracts a WebSocket for axum's handlers, counted as one of its route: in place of axum's own
 /// [`WebSocketUpgrade`](axum::extract::WebSocketUpgrade).
@@ -25,6 +25,8 @@ pub struct MeteredUpgrade {
     upgrade: WebSocketUpgrade,
     handshake: Handshake,
     endpoint: Endpoint,
+    permit: Permit,
+    limits: Limits,
     version: Version,
     write_buffer: usize,
     /// The largest message to be sent.
@@ -42,6 +44,10 @@ pub enum MeteredUpgradeRejection {
     NoHandshake(WebSocketUpgradeRejection),
     /// There is no [`WebSocketLayer`](crate::WebSocketLayer) around the router.
     NoLayer,
+    /// There are as many connections as there may be: [`max_connections`](crate::WebSocketLayer::max_connections).
+    OverCapacity,
+    /// The server stops: [`drain`](crate::WebSockets::drain).
+    Shutdown,
 }
 
 const READ_BUFFER: usize = 16 * 1024;
@@ -60,6 +66,12 @@ impl MeteredUpgrade {
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    /// What bounds the connection's life. Only pings are limited unless said otherwise.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
     }
 
     /// The largest message that can be sent, 4 MiB unless said otherwise. So much may wait to be sent, and a little more; what finds no
@@ -142,6 +154,8 @@ impl MeteredUpgrade {
         let Self {
             handshake,
             endpoint,
+            permit,
+            limits,
             version,
             failed,
             ..
@@ -156,7 +170,7 @@ impl MeteredUpgrade {
         };
         upgrade.on_failed_upgrade(failed).on_upgrade(move |socket| {
             handshake.end(HandshakeOutcome::Established);
-            run(endpoint.meter_version(socket, version))
+            run(endpoint.meter_version(socket, version).keep(permit).limits(limits))
         })
     }
 }
@@ -187,11 +201,20 @@ impl<S: Send + Sync> FromRequestParts<S> for MeteredUpgrade {
         let (Some(handshake), Some(endpoint)) = (&handshake, endpoint) else {
             return Err(MeteredUpgradeRejection::NoLayer);
         };
+        let permit = handshake.claim(endpoint).map_err(|outcome| {
+            handshake.end(outcome);
+            match outcome {
+                HandshakeOutcome::Shutdown => MeteredUpgradeRejection::Shutdown,
+                _ => MeteredUpgradeRejection::OverCapacity,
+            }
+        })?;
         handshake.extract();
         Ok(Self {
             upgrade: upgrade.read_buffer_size(READ_BUFFER),
             handshake: handshake.clone(),
             endpoint: endpoint.clone(),
+            permit,
+            limits: Limits::new(),
             version: parts.version,
             write_buffer: WRITE_BUFFER,
             outgoing: OUTGOING,
@@ -219,6 +242,7 @@ impl IntoResponse for MeteredUpgradeRejection {
         match self {
             Self::NoHandshake(rejection) => rejection.into_response(),
             Self::NoLayer => (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response(),
+            Self::OverCapacity | Self::Shutdown => (StatusCode::SERVICE_UNAVAILABLE, self.to_string()).into_response(),
         }
     }
 }
@@ -228,6 +252,8 @@ impl fmt::Display for MeteredUpgradeRejection {
         match self {
             Self::NoHandshake(rejection) => rejection.fmt(f),
             Self::NoLayer => f.write_str("`MeteredUpgrade` needs `WebSocketLayer` around the router"),
+            Self::OverCapacity => f.write_str("there are as many connections as there may be"),
+            Self::Shutdown => f.write_str("the server stops"),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{
 use http::{Method, Request, StatusCode, Version};
 
 use super::HandshakeOutcome;
-use crate::{Endpoint, WebSockets};
+use crate::{Endpoint, WebSockets, capacity::Caps};
 
 /// A handshake on its way, counted as soon as it is known what comes of it, and at the latest when the last who has it lets go: the layer,
 /// the extractor, or the task that gets the socket.
@@ -18,6 +18,8 @@ pub(crate) struct Handshake {
 
 struct Inner {
     sockets: WebSockets,
+    #[cfg_attr(not(feature = "axum08"), allow(dead_code, reason = "only the extractor claims a place"))]
+    caps: Caps,
     /// Whether it is answered with 200 and not with 101: it is a CONNECT over HTTP/2.
     is_connect: bool,
     /// Whether the thread unwound already when it began, so that a panic is not its own.
@@ -46,9 +48,10 @@ enum Stage {
 const UNMATCHED: &str = "_unmatched";
 
 impl Handshake {
-    pub(crate) fn new<B>(sockets: &WebSockets, request: &Request<B>) -> Self {
+    pub(crate) fn new<B>(sockets: &WebSockets, caps: Caps, request: &Request<B>) -> Self {
         let inner = Inner {
             sockets: sockets.clone(),
+            caps,
             is_connect: request.version() > Version::HTTP_11 && request.method() == Method::CONNECT,
             was_panicking: thread::panicking(),
             route: super::route(request.extensions()).map(Into::into),
@@ -78,6 +81,14 @@ impl Handshake {
     /// The endpoint; that which is told first.
     pub(crate) fn endpoint(&self, route: Option<&str>) -> &Endpoint {
         self.inner.endpoint(route)
+    }
+
+    /// A place for its connection, or why there is none.
+    pub(crate) fn claim(&self, endpoint: &Endpoint) -> Result<crate::capacity::Permit, HandshakeOutcome> {
+        if endpoint.is_draining() {
+            return Err(HandshakeOutcome::Shutdown);
+        }
+        endpoint.claim(self.inner.caps).ok_or(HandshakeOutcome::OverCapacity)
     }
 
     /// The handler gets it.

@@ -7,10 +7,10 @@ use http::{HeaderMap, HeaderName, Request, Response, Version, header};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
-use tower_vitals_core::{RegisterError, Vitals};
+use tower_vitals_core::Vitals;
 
 use super::Handshake;
-use crate::WebSockets;
+use crate::{WebSockets, capacity::Caps};
 
 /// Counts the handshakes of WebSockets, by what comes of them, and gives them on so that an extractor can count what follows.
 ///
@@ -26,6 +26,7 @@ use crate::WebSockets;
 #[derive(Clone, Debug)]
 pub struct WebSocketLayer {
     sockets: WebSockets,
+    caps: Caps,
 }
 
 /// The service of [`WebSocketLayer`].
@@ -33,6 +34,7 @@ pub struct WebSocketLayer {
 pub struct WebSocketService<S> {
     inner: S,
     sockets: WebSockets,
+    caps: Caps,
 }
 
 pin_project! {
@@ -47,13 +49,28 @@ pin_project! {
 }
 
 impl WebSocketLayer {
-    /// For this Vitals.
-    ///
-    /// # Errors
-    /// When a metric of ours has a name or a label that is taken.
-    pub fn new(vitals: &Vitals) -> Result<Self, RegisterError> {
-        let sockets = WebSockets::of(vitals)?;
-        Ok(Self { sockets })
+    /// For this Vitals. It cannot fail, because our names and labels are kept free.
+    #[must_use]
+    pub fn new(vitals: &Vitals) -> Self {
+        Self {
+            sockets: WebSockets::of(vitals),
+            caps: Caps::default(),
+        }
+    }
+
+    /// How many connections there may be in all, 100,000 unless said otherwise. Further handshakes are refused, with 503 and as
+    /// `over_capacity`. Connections that do not come through `MeteredUpgrade` are not among them.
+    #[must_use]
+    pub fn max_connections(mut self, most: u64) -> Self {
+        self.caps.total = most;
+        self
+    }
+
+    /// How many connections each endpoint may have, 50,000 unless said otherwise.
+    #[must_use]
+    pub fn max_connections_per_endpoint(mut self, most: u64) -> Self {
+        self.caps.endpoint = most;
+        self
     }
 }
 
@@ -64,6 +81,7 @@ impl<S> Layer<S> for WebSocketLayer {
         WebSocketService {
             inner,
             sockets: self.sockets.clone(),
+            caps: self.caps,
         }
     }
 }
@@ -76,7 +94,7 @@ impl<S> WebSocketService<S> {
             outer.is_some_and(|outer| outer.is_of(&self.sockets))
         };
         let begins = is_handshake(request) && !counted_outside();
-        begins.then(|| Handshake::new(&self.sockets, request))
+        begins.then(|| Handshake::new(&self.sockets, self.caps, request))
     }
 }
 

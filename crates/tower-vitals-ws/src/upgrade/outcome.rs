@@ -27,8 +27,12 @@ closed_label! {
         MissingKey => "missing_key",
         /// The server cannot give the connection away.
         NotUpgradable => "not_upgradable",
+        /// There are as many connections as there may be, at this endpoint or in all.
+        OverCapacity => "over_capacity",
         /// Something panicked before there was an answer.
         Panicked => "panicked",
+        /// The server stops.
+        Shutdown => "shutdown",
         /// Something else than `MeteredUpgrade` made a WebSocket of it, such as axum's own extractor.
         Unmetered => "unmetered",
         /// It was answered, but the connection could not be taken over.

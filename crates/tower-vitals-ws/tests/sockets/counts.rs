@@ -1,7 +1,7 @@
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use tower_vitals_core::{Vitals, encode::Protocol};
-use tower_vitals_ws::{Endpoint, WebSockets};
+use tower_vitals_core::{Clock, Vitals, encode::Protocol};
+use tower_vitals_ws::{Connection, Endpoint, SortBy, WebSockets};
 
 /// A Vitals with one endpoint.
 #[derive(Clone)]
@@ -12,9 +12,35 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let vitals = Vitals::new();
-        let endpoint = WebSockets::of(&vitals).unwrap().endpoint("chat");
+        Self::of(Vitals::new())
+    }
+
+    /// One whose clock is Tokio's.
+    pub(crate) fn paused() -> Self {
+        tokio::time::pause();
+        Self::of(Vitals::builder().clock(Clock::tokio()).build().unwrap())
+    }
+
+    fn of(vitals: Vitals) -> Self {
+        let endpoint = WebSockets::of(&vitals).endpoint("chat");
         Self { vitals, endpoint }
+    }
+
+    /// The same, whose clock is tokio's.
+    pub(crate) fn timed() -> Self {
+        let vitals = Vitals::builder().clock(Clock::tokio()).build().unwrap();
+        let endpoint = WebSockets::of(&vitals).endpoint("chat");
+        Self { vitals, endpoint }
+    }
+
+    pub(crate) fn sockets(&self) -> WebSockets {
+        WebSockets::of(&self.vitals)
+    }
+
+    /// The only connection that is open.
+    pub(crate) fn only(&self) -> Connection {
+        let [only] = <[Connection; 1]>::try_from(self.sockets().connections(SortBy::Age, 2)).unwrap();
+        only
     }
 
     pub(crate) fn counts(&self) -> Counts {
@@ -84,17 +110,34 @@ impl Counts {
         self.amount("buffered_*")
     }
 
+    /// What waits in outboxes.
+    pub(crate) fn queued(&self) -> Amount {
+        (self.of_series("queue_depth"), self.of_series("queue_bytes"))
+    }
+
     pub(crate) fn dropped(&self, reason: &str) -> Amount {
         self.amount(&format!(r#"*_dropped_total{{reason="{reason}"}}"#))
     }
 
     /// What was dropped for any reason.
     pub(crate) fn all_dropped(&self) -> Amount {
-        let of = |prefix: &str| {
-            let mine = self.0.iter().filter(|(series, _)| series.starts_with(prefix));
-            mine.map(|(_, value)| value).sum()
-        };
-        (of("messages_dropped_total{"), of("bytes_dropped_total{"))
+        (self.sum("messages_dropped_total{"), self.sum("bytes_dropped_total{"))
+    }
+
+    /// What came of any kind.
+    pub(crate) fn all_received(&self) -> Amount {
+        (self.sum("messages_received_total{"), self.sum("bytes_received_total{"))
+    }
+
+    fn sum(&self, prefix: &str) -> u64 {
+        let mine = self.0.iter().filter(|(series, _)| series.starts_with(prefix));
+        mine.map(|(_, value)| value).sum()
+    }
+
+    /// By the sizes of messages.
+    pub(crate) fn sizes(&self, direction: &str) -> Amount {
+        let of = |what: &str| self.of_series(&format!(r#"message_size_bytes_{what}{{direction="{direction}"}}"#));
+        (of("count"), of("sum"))
     }
 
     pub(crate) fn connections(&self) -> u64 {
@@ -115,10 +158,24 @@ impl Counts {
         .collect()
     }
 
+    pub(crate) fn heartbeat_timeouts(&self) -> u64 {
+        self.of_series("heartbeat_timeouts_total")
+    }
+
+    /// How many pings of heartbeats were answered.
+    pub(crate) fn rtts(&self) -> u64 {
+        self.of_series("ping_rtt_seconds_count")
+    }
+
+    /// How many connections do well, not so well, and badly.
+    pub(crate) fn qualities(&self) -> [u64; 3] {
+        ["good", "degraded", "bad"].map(|quality| self.of_series(&format!(r#"connection_quality{{quality="{quality}"}}"#)))
+    }
+
     /// All that was attempted was flushed, dropped, or waits.
     #[track_caller]
     pub(crate) fn assert_adds_up(&self) {
-        let parts = [self.flushed(), self.all_dropped(), self.buffered()];
+        let parts = [self.flushed(), self.all_dropped(), self.queued(), self.buffered()];
         let sum = parts.iter().fold((0_u64, 0_u64), |sum, part| {
             let add = |a: u64, b: u64| {
                 a.checked_add(b)
@@ -127,6 +184,13 @@ impl Counts {
             (add(sum.0, part.0), add(sum.1, part.1))
         });
         assert_eq!(sum, self.attempted(), "{self:#?}");
+        assert_eq!(self.sizes("received"), self.all_received(), "{self:#?}");
+        // What an outbox dropped or still has was not given to the socket.
+        let (attempted, given, queued) = (self.attempted(), self.sizes("sent"), self.queued());
+        assert!(
+            given.0 + queued.0 <= attempted.0 && given.1 + queued.1 <= attempted.1,
+            "{self:#?}"
+        );
     }
 }
 

@@ -60,6 +60,16 @@ async fn each_message_is_counted_by_kind_and_bytes<L: Library>() {
         "{counts:#?}"
     );
     assert_eq!((counts.all_dropped(), counts.buffered()), ((0, 0), (0, 0)));
+    assert_eq!((counts.sizes("received"), counts.sizes("sent")), ((6, 70_023), (3, 70_005)));
+    for (direction, bound, messages) in [
+        ("received", "64.0", 5),
+        ("received", "65536.0", 5),
+        ("sent", "262144.0", 3),
+        ("sent", "+Inf", 3),
+    ] {
+        let series = format!(r#"message_size_bytes_bucket{{direction="{direction}",le="{bound}"}}"#);
+        assert_eq!(counts.of_series(&series), messages, "{series}");
+    }
     assert_eq!(counts.ends(), ["remote close_frame 1001 1"]);
     counts.assert_adds_up();
 }

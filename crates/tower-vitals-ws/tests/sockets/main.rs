@@ -8,9 +8,15 @@ mod counts;
 mod wire;
 
 mod causes;
+mod drained;
 mod drops;
 mod echo;
 mod failures;
 mod halves;
 mod identity;
+mod kicked;
+mod life;
+mod load;
+mod outbox;
+mod stuck;
 mod transparency;

@@ -2,13 +2,13 @@
 
 use std::{fmt::Debug, future::poll_fn, pin::Pin, task::Poll};
 
-use futures_util::{FutureExt, SinkExt, StreamExt, stream::FusedStream};
+use futures_util::{FutureExt, SinkExt, Stream, StreamExt, stream::FusedStream};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
     net::TcpStream,
     task::unconstrained,
 };
-use tower_vitals_ws::{Socket, WsError};
+use tower_vitals_ws::{Outbox, Socket, WsError};
 
 use crate::{
     counts::World,
@@ -16,7 +16,12 @@ use crate::{
     wire::{GIANT, UNMASKED, closing, frame, reset, rest, wire, write},
 };
 
-with_each_library!(the_same_happens_over_tcp, the_same_is_polled, what_is_generic_takes_either);
+with_each_library!(
+    the_same_happens_over_tcp,
+    the_same_comes_through_an_outbox,
+    the_same_is_polled,
+    what_is_generic_takes_either,
+);
 
 /// What is done with a connection, one after the other.
 #[derive(Clone, Debug)]
@@ -149,6 +154,61 @@ async fn the_same_happens_over_tcp<L: Library>() {
         let (server, peer) = wire().await;
         let metered = play::<L, _>(world.endpoint.meter(L::serve(server).await), peer, &script).await;
         assert_eq!(metered, bare, "{script:?}");
+    }
+    let counts = world.counts();
+    counts.assert_adds_up();
+    assert_eq!(counts.of_series("connection_duration_seconds_count"), scripts().len() as u64);
+}
+
+/// What each step gives that has to do with what comes, and the bytes that the library sends by itself.
+async fn hear<L: Library, S>(mut socket: S, peer: TcpStream, script: &[Step]) -> (Vec<String>, Vec<u8>)
+where
+    S: Stream<Item = Result<L::Message, L::Error>> + Unpin,
+{
+    let (mut results, mut peer) = (Vec::new(), Some(peer));
+    for step in script {
+        let most = match step.clone() {
+            Comes(bytes) => {
+                peer.as_mut().unwrap().write_all(&bytes).await.unwrap();
+                continue;
+            }
+            HalfClose => {
+                peer.as_mut().unwrap().shutdown().await.unwrap();
+                continue;
+            }
+            Reset => {
+                reset(peer.take().unwrap());
+                continue;
+            }
+            Recv => 1,
+            Drain => usize::MAX,
+            Send(_) | Feed(_) | Flush | Close => continue,
+        };
+        for _ in 0..most {
+            let next = socket.next().await;
+            let is_end = next.is_none();
+            results.push(received::<L>(next));
+            if is_end {
+                break;
+            }
+        }
+    }
+    drop(socket);
+    match &mut peer {
+        Some(peer) => (results, rest(peer).await),
+        None => (results, Vec::new()),
+    }
+}
+
+async fn the_same_comes_through_an_outbox<L: Library>() {
+    let world = World::new();
+    for script in scripts() {
+        let (server, peer) = wire().await;
+        let bare = hear::<L, _>(L::serve(server).await, peer, &script).await;
+        let (server, peer) = wire().await;
+        let (_sender, socket) = world.endpoint.meter(L::serve(server).await).outbox(Outbox::new());
+        let by_outbox = hear::<L, _>(socket, peer, &script).await;
+        assert_eq!(by_outbox, bare, "{script:?}");
     }
     let counts = world.counts();
     counts.assert_adds_up();

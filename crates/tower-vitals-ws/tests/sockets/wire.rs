@@ -22,6 +22,16 @@ pub(crate) async fn narrow() -> (TcpStream, TcpStream) {
     connect(server, peer).await
 }
 
+/// The same, whose kernel keeps little both ways.
+pub(crate) async fn cramped() -> (TcpStream, TcpStream) {
+    let [server, peer] = [TcpSocket::new_v4().unwrap(), TcpSocket::new_v4().unwrap()];
+    for side in [&server, &peer] {
+        side.set_send_buffer_size(4_096).unwrap();
+        side.set_recv_buffer_size(4_096).unwrap();
+    }
+    connect(server, peer).await
+}
+
 async fn connect(server: TcpSocket, peer: TcpSocket) -> (TcpStream, TcpStream) {
     server.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
     let listener: TcpListener = server.listen(1).unwrap();
@@ -73,6 +83,45 @@ pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 /// The frame of a closing message.
 pub(crate) fn closing(code: u16) -> Vec<u8> {
     frame(0x88, &code.to_be_bytes())
+}
+
+/// What a server sent in frames, by their first bytes.
+pub(crate) fn frames(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
+    let mut frames = Vec::new();
+    while let [first, len, rest @ ..] = bytes {
+        let (len, rest) = match (len, rest) {
+            (126, [high, low, rest @ ..]) => (usize::from(u16::from_be_bytes([*high, *low])), rest),
+            (127, [a, b, c, d, e, f, g, h, rest @ ..]) => {
+                let len = u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]);
+                (usize::try_from(len).unwrap(), rest)
+            }
+            (len, rest) => (usize::from(*len), rest),
+        };
+        let Some((payload, rest)) = rest.split_at_checked(len) else {
+            break;
+        };
+        frames.push((*first, payload.to_vec()));
+        bytes = rest;
+    }
+    frames
+}
+
+/// The codes of the closing messages that a server sent.
+pub(crate) fn codes(bytes: &[u8]) -> Vec<u16> {
+    let closing = frames(bytes).into_iter().filter(|(first, _)| *first == 0x88);
+    closing
+        .map(|(_, payload)| u16::from_be_bytes([payload[0], payload[1]]))
+        .collect()
+}
+
+/// The next frame that a server sends.
+pub(crate) async fn next_frame(peer: &mut TcpStream) -> (u8, Vec<u8>) {
+    let mut head = [0; 2];
+    peer.read_exact(&mut head).await.unwrap();
+    assert!(head[1] < 126, "{head:?}");
+    let mut payload = vec![0; head[1].into()];
+    peer.read_exact(&mut payload).await.unwrap();
+    (head[0], payload)
 }
 
 /// A frame that a client must mask, and did not.

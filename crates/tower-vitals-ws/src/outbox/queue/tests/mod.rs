@@ -1,0 +1,4 @@
+mod any;
+pub(in crate::outbox) mod fake;
+mod model;
+mod rules;
