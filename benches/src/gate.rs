@@ -7,6 +7,7 @@ use crate::{
     Result, breaker, memory,
     requests::counts,
     scrape::{self, Kind, LIBRARIES, Work},
+    websocket,
 };
 
 const CEILINGS: &str = include_str!("../ceilings.tsv");
@@ -58,6 +59,8 @@ fn measure() -> Result<Vec<Figure>> {
     figures.extend(series()?);
     figures.push(scrape_peak()?);
     figures.extend(breakers()?);
+    figures.extend(echoes()?);
+    figures.extend(idle_connections()?);
     Ok(figures)
 }
 
@@ -139,6 +142,37 @@ fn breakers() -> Result<Vec<Figure>> {
         }
     }
     Ok(figures)
+}
+
+/// What counting adds to each message of a WebSocket that is sent back.
+fn echoes() -> Result<Vec<Figure>> {
+    const NAMES: [(&str, &str); 5] = [
+        ("tower-vitals", "websocket_echo"),
+        ("tower-vitals, its methods", "websocket_echo_by_methods"),
+        ("tower-vitals, limits", "websocket_echo_with_limits"),
+        ("tower-vitals, heartbeat", "websocket_echo_with_heartbeat"),
+        ("tower-vitals, outbox", "websocket_echo_with_outbox"),
+    ];
+    let (_, added) = websocket::added(&NAMES.map(|(entry, _)| entry))?;
+    let figures = NAMES.iter().zip(added).flat_map(|((_, name), added)| {
+        [("instructions", added.instructions), ("allocations", added.allocations)].map(|(unit, value)| Figure {
+            name: format!("{name}_{unit}"),
+            value,
+        })
+    });
+    Ok(figures.collect())
+}
+
+/// What a connection of ours holds that is idle.
+fn idle_connections() -> Result<Vec<Figure>> {
+    let ours = websocket::SERVERS.iter().filter_map(|server| Some((server, server.gate?)));
+    ours.map(|(server, name)| {
+        Ok(Figure {
+            name: name.to_owned(),
+            value: websocket::held(server)?,
+        })
+    })
+    .collect()
 }
 
 struct Ceiling<'a> {

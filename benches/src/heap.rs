@@ -1,6 +1,6 @@
 //! What work asks of the heap. The program `heap` answers, because an allocator that counts slows down whatever is timed beside it.
 
-use crate::{Result, breaker, cargo::cargo, memory, requests, scrape};
+use crate::{Result, breaker, cargo::cargo, memory, requests, scrape, websocket};
 
 /// What some work asked of the heap.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +42,7 @@ pub fn answer(meter: &dyn Meter, arguments: &[&str]) -> Result<()> {
         ["requests", rest @ ..] => requests::on_heap(meter, rest)?,
         ["scrape", rest @ ..] => scrape::on_heap(meter, rest)?,
         ["memory", rest @ ..] => memory::on_heap(meter, rest)?,
+        ["websocket", rest @ ..] => websocket::on_heap(meter, rest)?,
         _ => return Err(format!("nothing to measure: {arguments:?}").into()),
     };
     println!("{} {} {} {}", heap.allocations, heap.bytes, heap.peak, heap.held);

@@ -27,6 +27,7 @@ mod table;
 mod times;
 mod unlabelled;
 mod versions;
+mod websocket;
 
 /// Whatever went wrong, said in a sentence.
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;

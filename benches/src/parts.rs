@@ -3,7 +3,7 @@
 use crate::{
     Result, breaker, gate, memory, requests, results, scrape,
     section::{self, Section},
-    stall,
+    stall, websocket,
 };
 
 /// How the program is called.
@@ -16,6 +16,7 @@ parts:
   stall     how long a scrape can hold up whoever records
   memory    what a series takes, and what stays when a label takes ten million values
   breaker   what a circuit breaker adds to each call: instructions, allocations, time
+  websocket what counting and an outbox add to each message or save, and what an idle connection holds
   all       all of these with the feature `rivals`, written to benches/RESULTS.md
   gate      what repeats, held against benches/ceilings.tsv
 
@@ -28,7 +29,7 @@ pub(crate) struct Part {
     child: fn(&[&str]) -> Result<()>,
 }
 
-pub(crate) const PARTS: [Part; 5] = [
+pub(crate) const PARTS: [Part; 6] = [
     Part {
         name: "requests",
         run: requests::run,
@@ -53,6 +54,11 @@ pub(crate) const PARTS: [Part; 5] = [
         name: "breaker",
         run: breaker::run,
         child: breaker::child,
+    },
+    Part {
+        name: "websocket",
+        run: websocket::run,
+        child: websocket::child,
     },
 ];
 

@@ -130,7 +130,9 @@ fn gate() -> Result<Section> {
              counted; `request_outside` what it adds to a service without a Router and with `route_with`, both \
              with route, method, status, auth type and outcome; `series_held` is heap, `scrape_peak` that of a scrape of 100,000 \
              counters. `breaker` is what our circuit breaker adds to a call, closed and open: around a Tower service, with a window of \
-             time and with one of calls, around a future, and by a permit.\n\n```text\n{}```\n",
+             time and with one of calls, around a future, and by a permit. `websocket_echo` is what `MeteredWebSocket` adds to a message \
+             that comes and is sent back in memory, and `websocket_idle_held` the heap of an idle connection of an axum server, what \
+             axum, hyper and tokio hold included.\n\n```text\n{}```\n",
             table::align(&[vec![heading], rows].concat()),
         ),
     })
