@@ -14,13 +14,15 @@ use crate::{ConnectionId, Endpoint, capacity::Permit, connection::Guard};
 
 /// A WebSocket whose messages are counted: what [`Endpoint::meter`](crate::Endpoint::meter) gives.
 ///
-/// It behaves as the socket in it does: what it takes and gives, waits for and fails with is passed on as it is.
+/// It behaves as the socket in it does: what it takes and gives, waits for and fails with is passed on as it is, until this side closes it
+/// by itself: for its [limits](Self::limits), or because an operator or a server that stops wants that.
 ///
 /// # What is counted
-/// - **received**: each message that the application is given. Pongs that the library sends by itself are seen by nobody.
+/// - **received**: each message that the application is given, and pongs to pings of a heartbeat. Pongs that the library sends by itself
+///   are seen by nobody.
 /// - **attempted**: each message that [`send`](Self::send) or [`feed`](Self::feed) is called with, also if it is never accepted. Through
 ///   the traits `Sink` and `SinkExt` it is each that `start_send` is called with: what `SinkExt::send` holds while it waits, and is lost
-///   with it, never gets here.
+///   with it, never gets here. Pings of a heartbeat, and what closes the connection for a reason of this side, are attempted too.
 /// - **flushed**: what had been accepted when the socket said that all has been flushed. The kernel has it then, the other side perhaps not.
 /// - **dropped**: what was refused, and what was accepted and not known to have left when the connection failed or was dropped. Some of
 ///   that may have left.
@@ -32,7 +34,8 @@ use crate::{ConnectionId, Endpoint, capacity::Permit, connection::Guard};
 /// As the socket's. A `send` that is dropped before its message was accepted counts it as dropped: `cancelled`.
 ///
 /// # Cost
-/// A few plain loads and stores for each message, no lock, no clock, no allocation.
+/// A few plain loads and stores for each message, no lock, no clock, no allocation. When there is nothing more to read, a lock that is
+/// mostly free and one look at the clock.
 pub struct MeteredWebSocket<S> {
     // Before the guard: what it does when it is dropped belongs to the connection.
     pub(super) inner: S,
